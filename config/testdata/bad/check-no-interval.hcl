@@ -1,0 +1,5 @@
+data_dir = "d"
+check {
+  name = "c"
+  http = "http://localhost"
+}

@@ -1,0 +1,5 @@
+data_dir = "d"
+check {
+  name = "c"
+  interval = "10s"
+}

@@ -1,0 +1,4 @@
+data_dir = "d"
+check {
+  ttl = "10s"
+}

@@ -1,0 +1,2 @@
+data_dir = "d"
+encrypt = "c2hvcnQ="

@@ -1,0 +1,4 @@
+data_dir = "d"
+addresses {
+  http = "0.0.0.0"
+}

@@ -1,0 +1,2 @@
+data_dir = "d"
+log_level = "loud"

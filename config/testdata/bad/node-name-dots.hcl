@@ -1,0 +1,2 @@
+data_dir = "d"
+node_name = "dn..hadoop"

@@ -1,0 +1,2 @@
+data_dir = "d"
+ports { dns = 8500 }

@@ -1,0 +1,5 @@
+data_dir = "d"
+ports {
+  dns = 0
+  peer = 0
+}

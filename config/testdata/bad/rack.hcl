@@ -1,0 +1,2 @@
+data_dir = "d"
+rack = "r 12"

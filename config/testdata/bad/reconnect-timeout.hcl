@@ -1,0 +1,2 @@
+data_dir = "d"
+reconnect_timeout = "10s"

@@ -1,0 +1,3 @@
+data_dir = "d"
+node_name = "a"
+node_name = "b"

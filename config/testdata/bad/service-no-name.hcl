@@ -1,0 +1,4 @@
+data_dir = "d"
+service {
+  port = 80
+}

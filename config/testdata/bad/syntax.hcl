@@ -1,0 +1,4 @@
+data_dir = "d"
+ports {
+  dns = 53
+

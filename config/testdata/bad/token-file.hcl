@@ -1,0 +1,2 @@
+data_dir = "d"
+http_token_file = "nosuch.token"
