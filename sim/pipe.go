@@ -1,0 +1,245 @@
+package sim
+
+import (
+	"bytes"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// windowMax is what a sender may have under way and unread at the other
+	// side: about a socket buffer.
+	windowMax = 256 << 10
+
+	// segmentMax bounds what travels as one.
+	segmentMax = 64 << 10
+
+	// What is lost is sent again after retryFirst, then twice that, and so
+	// on up to retryMax; the stream fails after retryTotal. Linux: 200 ms, 120
+	// s and about 15 minutes.
+	retryFirst = 200 * time.Millisecond
+	retryMax   = 120 * time.Second
+	retryTotal = 15 * time.Minute
+)
+
+// A pipe is one direction of a stream.
+type pipe struct {
+	from, to *Endpoint
+	reverse  *pipe
+
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change; nil: nobody waits
+	flight  []segment     // sent, not arrived; the first one is scheduled
+	size    int           // bytes of flight
+	arrived bytes.Buffer
+	readEnd error // what reading ends with, after arrived
+	sendEnd error // why nothing can be written
+	deaf    bool  // the reader has closed
+	lostFor time.Duration
+}
+
+// A segment is bytes, or the end.
+type segment struct {
+	bytes   []byte
+	end     error
+	at      time.Time // not before this
+	packets int       // that have not arrived
+}
+
+// read takes what is there; if nothing is, changed says when to ask again.
+func (p *pipe) read(b []byte) (n int, changed <-chan struct{}, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.arrived.Len() > 0 {
+		n, _ = p.arrived.Read(b)
+		p.notify()
+		return n, nil, nil
+	}
+	return 0, p.wait(), p.readEnd
+}
+
+// write takes what the window lets in; if nothing, changed says when to ask
+// again.
+func (p *pipe) write(b []byte) (n int, changed <-chan struct{}, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sendEnd != nil {
+		return 0, nil, p.sendEnd
+	}
+	n = min(len(b), segmentMax, windowMax-p.size-p.arrived.Len())
+	if n <= 0 {
+		return 0, p.wait(), nil
+	}
+	p.push(segment{bytes: bytes.Clone(b[:n])})
+	return n, nil, nil
+}
+
+// finish sends the end after all that is under way.
+func (p *pipe) finish(end error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sendEnd != nil {
+		return
+	}
+	p.sendEnd = syscall.EPIPE
+	p.push(segment{end: end})
+	p.notify()
+}
+
+// fail ends writing here and now, and drops what is under way.
+func (p *pipe) fail(cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sendEnd = cause
+	p.flight, p.size = nil, 0
+	p.notify()
+}
+
+// shut ends reading, and says how many bytes nobody has read.
+func (p *pipe) shut() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deaf = true
+	unread := p.arrived.Len()
+	p.arrived = bytes.Buffer{}
+	p.notify()
+	return unread
+}
+
+// push puts a segment behind the others. The caller holds p.mu.
+func (p *pipe) push(s segment) {
+	n := p.from.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	s.packets = max(1, (len(s.bytes)+packetMax-1)/packetMax)
+	s.at = now.Add(n.delay(n.path(p.from, p.to)))
+	if last := len(p.flight) - 1; last >= 0 && s.at.Before(p.flight[last].at) {
+		s.at = p.flight[last].at // nothing overtakes in a stream
+	}
+	p.flight = append(p.flight, s)
+	p.size += len(s.bytes)
+	if len(p.flight) == 1 {
+		n.after(s.at.Sub(now), p.arrive)
+	}
+}
+
+// arrive is when the first segment is due. It is run by the network, one call
+// at a time.
+func (p *pipe) arrive() {
+	p.mu.Lock()
+	if len(p.flight) == 0 {
+		p.mu.Unlock()
+		return
+	}
+	if retry, lost := p.lost(&p.flight[0]); lost {
+		failed := p.lostFor > retryTotal
+		if !failed {
+			p.lostFor += retry
+			p.schedule(retry)
+		}
+		p.mu.Unlock()
+		if failed {
+			p.hangUp(syscall.ETIMEDOUT)
+		}
+		return
+	}
+	s := p.take()
+	deaf := p.deaf
+	if !deaf {
+		p.arrived.Write(s.bytes)
+		p.readEnd = s.end
+		p.notify()
+	}
+	p.mu.Unlock()
+	switch {
+	case deaf && s.end == nil: // bytes for nobody are answered with a reset
+		p.later(func() { p.hangUp(syscall.ECONNRESET) })
+	case s.end == syscall.ECONNRESET:
+		p.reverse.fail(s.end)
+	}
+}
+
+// take is the first segment; the next one is scheduled. The caller holds p.mu.
+func (p *pipe) take() segment {
+	s := p.flight[0]
+	p.flight[0] = segment{}
+	p.flight = p.flight[1:]
+	p.size -= len(s.bytes)
+	p.lostFor = 0
+	if len(p.flight) > 0 {
+		p.schedule(time.Until(p.flight[0].at))
+	}
+	return s
+}
+
+// lost draws which packets of a segment are, and when they are sent again: at
+// once if others got through, since the receiver then says so; else when a
+// timer has doubled once more. The caller holds p.mu.
+func (p *pipe) lost(s *segment) (retry time.Duration, lost bool) {
+	n := p.from.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	path := n.path(p.from, p.to)
+	sent := s.packets
+	if p.from.up && p.to.up && !path.cut {
+		for range sent {
+			if !n.chance(path.loss) {
+				s.packets--
+			}
+		}
+	}
+	switch s.packets {
+	case 0:
+		return 0, false
+	case sent:
+		return min(p.lostFor+retryFirst, retryMax), true
+	}
+	return n.delay(path) + n.delay(n.path(p.to, p.from)), true
+}
+
+func (p *pipe) schedule(wait time.Duration) {
+	n := p.from.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.after(wait, p.arrive)
+}
+
+// later does something when a packet from the reader has reached the writer.
+func (p *pipe) later(do func()) {
+	n := p.from.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if path := n.path(p.to, p.from); !path.cut {
+		n.after(n.delay(path), do)
+	}
+}
+
+// hangUp ends both directions at the writer's side.
+func (p *pipe) hangUp(cause error) {
+	p.fail(cause)
+	r := p.reverse
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.readEnd == nil {
+		r.readEnd = cause
+	}
+	r.notify()
+}
+
+// wait is a channel that closes at the next change. The caller holds p.mu.
+func (p *pipe) wait() <-chan struct{} {
+	if p.changed == nil {
+		p.changed = make(chan struct{})
+	}
+	return p.changed
+}
+
+// notify wakes who waits. The caller holds p.mu.
+func (p *pipe) notify() {
+	if p.changed != nil {
+		close(p.changed)
+		p.changed = nil
+	}
+}

@@ -1,0 +1,190 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+const (
+	// datagramMax is what fits UDP over IPv4.
+	datagramMax = 65507
+
+	// packetMax is the payload of one packet on Ethernet: 1,500 less the
+	// headers of IPv4 and UDP. A larger datagram goes in fragments, and is
+	// lost if one of them is.
+	packetMax = 1472
+
+	// packetQueue is how many datagrams wait for a receiver before they are
+	// dropped, about what a socket buffer of 208 KiB holds.
+	packetQueue = 1024
+)
+
+// A Transport is one port of an endpoint for datagrams and streams: what
+// memberlist needs to run.
+type Transport struct {
+	endpoint *Endpoint
+	port     uint16
+	packets  chan *memberlist.Packet
+	listener *Listener
+	once     sync.Once
+}
+
+var _ memberlist.NodeAwareTransport = (*Transport)(nil)
+
+// Transport opens a port for memberlist, until its Shutdown.
+func (e *Endpoint) Transport(port uint16) (*Transport, error) {
+	listener, err := e.Listen(port)
+	if err != nil {
+		return nil, err
+	}
+	t := &Transport{endpoint: e, port: port, packets: make(chan *memberlist.Packet, packetQueue), listener: listener.(*Listener)}
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	e.transports[port] = t
+	return t, nil
+}
+
+// FinalAdvertiseAddr is the endpoint's own address unless one is given.
+func (t *Transport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
+	if ip == "" {
+		return t.endpoint.addr.AsSlice(), int(t.port), nil
+	}
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return nil, 0, fmt.Errorf("advertise %s: %w", ip, err)
+	}
+	if port == 0 {
+		port = int(t.port)
+	}
+	return addr.AsSlice(), port, nil
+}
+
+// WriteTo sends a datagram. That it is lost is no error.
+func (t *Transport) WriteTo(b []byte, addr string) (time.Time, error) {
+	to, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("send datagram: %w", err)
+	}
+	if len(b) > datagramMax {
+		return time.Time{}, fmt.Errorf("send datagram of %d bytes to %s: %w", len(b), addr, syscall.EMSGSIZE)
+	}
+	t.send(b, to)
+	return time.Now(), nil
+}
+
+// WriteToAddress is WriteTo: hosts are known by address here.
+func (t *Transport) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
+	return t.WriteTo(b, addr.Addr)
+}
+
+// PacketCh is where datagrams arrive.
+func (t *Transport) PacketCh() <-chan *memberlist.Packet { return t.packets }
+
+// DialTimeout opens a stream.
+func (t *Transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	t.endpoint.net.mu.Lock()
+	open := t.open()
+	t.endpoint.net.mu.Unlock()
+	if !open {
+		return nil, fmt.Errorf("dial %s: %w", addr, net.ErrClosed)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return t.endpoint.Dial(ctx, addr)
+}
+
+// DialAddressTimeout is DialTimeout.
+func (t *Transport) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	return t.DialTimeout(addr.Addr, timeout)
+}
+
+// StreamCh is where streams arrive.
+func (t *Transport) StreamCh() <-chan net.Conn { return t.listener.backlog }
+
+// Shutdown closes the port. Streams that are open stay so.
+func (t *Transport) Shutdown() error {
+	t.once.Do(func() {
+		n := t.endpoint.net
+		n.mu.Lock()
+		if t.open() {
+			delete(t.endpoint.transports, t.port)
+		}
+		n.mu.Unlock()
+		t.listener.Close()
+	})
+	return nil
+}
+
+// open says whether the port is still this transport's: neither shut down nor
+// lost with its process. The caller holds the network's mu.
+func (t *Transport) open() bool { return t.endpoint.transports[t.port] == t }
+
+// send puts a datagram on its way, or loses it: a process that was killed says
+// nothing more, though its goroutines do not know.
+func (t *Transport) send(b []byte, to netip.AddrPort) {
+	e := t.endpoint
+	e.count.packetsOut.Add(1)
+	e.count.bytesOut.Add(uint64(len(b)))
+	fragments := max(1, (len(b)+packetMax-1)/packetMax)
+	if fragments > 1 {
+		e.count.fragmented.Add(1)
+	}
+	n := e.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	target := n.endpoints[to.Addr().Unmap()]
+	if target == nil || !t.open() || n.closed {
+		e.count.lost.Add(1)
+		return
+	}
+	p := n.path(e, target)
+	if p.cut || n.chance(1-math.Pow(1-p.loss, float64(fragments))) {
+		e.count.lost.Add(1)
+		return
+	}
+	copies := 1
+	if n.chance(p.duplicate) {
+		copies = 2
+	}
+	from := net.UDPAddrFromAddrPort(netip.AddrPortFrom(e.addr, t.port))
+	for range copies {
+		late := n.delay(p)
+		if n.chance(p.reorder) {
+			late += p.late
+		}
+		// Each copy has bytes of its own: memberlist decrypts in place.
+		packet := &memberlist.Packet{Buf: bytes.Clone(b), From: from}
+		n.after(late, func() { target.get(packet, to.Port()) })
+	}
+}
+
+// get is the arrival of a datagram.
+func (e *Endpoint) get(packet *memberlist.Packet, port uint16) {
+	e.net.mu.Lock()
+	t, up := e.transports[port], e.up
+	e.net.mu.Unlock()
+	if !up {
+		return
+	}
+	if t == nil {
+		e.count.overflowed.Add(1)
+		return
+	}
+	packet.Timestamp = time.Now()
+	select {
+	case t.packets <- packet:
+		e.count.packetsIn.Add(1)
+		e.count.bytesIn.Add(uint64(len(packet.Buf)))
+	default:
+		e.count.overflowed.Add(1)
+	}
+}
