@@ -1,0 +1,161 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/yodel-mesh/yodel"
+
+// mayImport says which of our packages a package may import. Leaves import
+// none; catalog and checks lend their types to those who read and write them
+// for people; node joins.
+var mayImport = map[string][]string{
+	".":       {"cli"},
+	"catalog": {},
+	"gossip":  {},
+	"peer":    {},
+	"store":   {},
+	"checks":  {},
+	"dnsd":    {},
+	"sim":     {},
+	"facts":   {"catalog"},
+	"config":  {"catalog", "checks"},
+	"api":     {"catalog", "checks", "config"},
+	"node":    {"api", "catalog", "checks", "config", "dnsd", "facts", "gossip", "peer", "store"},
+	"cli":     {"api", "catalog", "checks", "config", "facts", "node", "store"},
+	"demo":    {"api", "catalog"},
+	"lab":     {"api", "catalog", "dnsd"},
+	"deploy":  {},
+}
+
+// homes are the packages that may import a library, and nobody else.
+var homes = map[string][]string{
+	"github.com/hashicorp/serf":           {"gossip"},
+	"github.com/hashicorp/memberlist":     {"gossip", "sim"}, // sim: the Transport type
+	"github.com/hashicorp/go-msgpack":     {"gossip"},
+	"github.com/dgraph-io/badger":         {"store"},
+	"github.com/miekg/dns":                {"dnsd", "bench", "lab"},
+	"github.com/hashicorp/hcl":            {"config"},
+	"github.com/hashicorp/go-sockaddr":    {"config"},
+	"github.com/shirou/gopsutil":          {"facts"},
+	"github.com/jaypipes/ghw":             {"facts"},
+	"github.com/hashicorp/go-bexpr":       {"api"},
+	"github.com/fxamacker/cbor":           {"catalog"},
+	"github.com/prometheus/client_golang": {"node"},
+	"github.com/spf13/cobra":              {"cli"},
+	"google.golang.org/grpc":              {"checks"},
+	"github.com/coreos/go-systemd":        {"checks", "cli"},
+}
+
+// functionMax and fileMax keep the code readable without turning a page.
+const (
+	functionMax = 70
+	fileMax     = 500
+)
+
+type source struct {
+	path string
+	dir  string
+	file *ast.File
+	set  *token.FileSet
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		all = append(all, source{path, strings.Split(filepath.ToSlash(filepath.Dir(path)), "/")[0], f, set})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 50 {
+		t.Fatalf("only %d files found", len(all))
+	}
+	return all
+}
+
+func TestImportDirections(t *testing.T) {
+	for _, s := range sources(t) {
+		allowed, known := mayImport[s.dir]
+		if !known && s.dir != "bench" {
+			t.Errorf("%s: package %s has no place in the layout; see DESIGN.md, section 3", s.path, s.dir)
+			continue
+		}
+		for _, i := range s.file.Imports {
+			path := strings.Trim(i.Path.Value, `"`)
+			if ours, ok := strings.CutPrefix(path, module+"/"); ok && s.dir != "bench" {
+				if own := strings.Split(ours, "/")[0]; own != s.dir && !slices.Contains(allowed, own) {
+					t.Errorf("%s imports %s: %s may import only %v", s.path, ours, s.dir, allowed)
+				}
+			}
+			for library, homes := range homes {
+				if (path == library || strings.HasPrefix(path, library+"/")) && !slices.Contains(homes, s.dir) {
+					t.Errorf("%s imports %s, which is at home in %v", s.path, path, homes)
+				}
+			}
+		}
+	}
+}
+
+func TestNoPackageRunsByItself(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "init" && f.Recv == nil {
+				t.Errorf("%s: an init function; a thousand nodes live in one process", s.path)
+			}
+		}
+	}
+}
+
+func TestFunctionsFitAScreen(t *testing.T) {
+	for _, s := range sources(t) {
+		if lines := s.set.Position(s.file.FileEnd).Line; lines > fileMax {
+			t.Errorf("%s: %d lines, limit %d", s.path, lines, fileMax)
+		}
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if lines := s.set.Position(f.End()).Line - s.set.Position(f.Pos()).Line + 1; lines > functionMax {
+				t.Errorf("%s: %s has %d lines, limit %d", s.path, f.Name.Name, lines, functionMax)
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	documented := make(map[string]bool)
+	for _, s := range sources(t) {
+		dir := filepath.Dir(s.path)
+		documented[dir] = documented[dir] || s.file.Doc != nil
+	}
+	for dir, ok := range documented {
+		if !ok {
+			t.Errorf("%s: no package comment", dir)
+		}
+	}
+}
