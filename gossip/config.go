@@ -50,42 +50,25 @@ type Config struct {
 	// mend: a key that does not fit, an identity used twice.
 	Trouble func(Trouble)
 
+	Settings  Settings  // zero: LAN
 	Transport Transport // nil: real sockets
 	Logger    *slog.Logger
 }
 
-// The settings of the mesh. They belong together: each was chosen with the
-// others in place, by measurement (DESIGN.md, section 6).
+// What is the same in every mesh.
 const (
-	gossipInterval = 100 * time.Millisecond // news is pushed eagerly; this is its repair
-	gossipNodes    = 4
-	retransmitMult = 4
-	eagerNodes     = 8 // 1,000 nodes are reached in 4 hops, with duplicates to spare for loss
-
-	probeInterval = 400 * time.Millisecond // with the timeouts below a killed host of 20 is known in 3 to 5 s, one of 1,000 in 7
-	probeTimeout  = 200 * time.Millisecond // two data centres are 100 ms apart at most
-	suspicionMult = 5                      // with 3, one of 30 meshes of 20 took a healthy host for failed in 5 minutes of 10 % loss, with 4 one of 60; none of 94 with 5
-	indirect      = 6                      // members asked to probe whom we could not reach: cheap, since it is rare, and each halves the doubt
-	awarenessMax  = 4                      // a host that is cut off slows its probes down by this at most; with 8 it takes a minute to see that it is alone
-
-	pushPullInterval  = 15 * time.Second
-	reconnectInterval = 3 * time.Second // a healed partition is whole again within 15 s
-	reclaimTime       = 1 * time.Second // a host that failed may return with another address
-	leaveDelay        = 1 * time.Second
-	eventBuffer       = 1024
-	streamTimeout     = 5 * time.Second
+	reclaimTime   = 1 * time.Second // a host that failed may return with another address
+	leaveDelay    = 1 * time.Second
+	eventBuffer   = 1024
+	streamTimeout = 5 * time.Second
 )
 
 func (c Config) serf(events chan serf.Event, ping memberlist.PingDelegate) (*serf.Config, error) {
 	ml := memberlist.DefaultLANConfig()
 	ml.BindAddr, ml.BindPort = c.BindAddress, c.BindPort
 	ml.AdvertiseAddr, ml.AdvertisePort = c.AdvertiseAddress, c.AdvertisePort
-	ml.GossipInterval, ml.GossipNodes, ml.RetransmitMult = gossipInterval, gossipNodes, retransmitMult
-	ml.ProbeInterval, ml.ProbeTimeout, ml.SuspicionMult = probeInterval, probeTimeout, suspicionMult
-	ml.PushPullInterval = pushPullInterval
 	ml.TCPTimeout = streamTimeout
 	ml.DeadNodeReclaimTime = reclaimTime
-	ml.AwarenessMaxMultiplier, ml.IndirectChecks = awarenessMax, indirect
 	ml.EnableCompression = false // costs 24 to 66 µs and 78 KB of garbage for each packet
 	ml.Ping = ping
 	ml.Transport = c.Transport
@@ -100,10 +83,10 @@ func (c Config) serf(events chan serf.Event, ping memberlist.PingDelegate) (*ser
 	sc.NodeName = c.ID
 	sc.Tags = tags(c)
 	sc.EventCh = events
+	c.Settings.apply(sc, ml)
 	sc.EventBuffer = eventBuffer
 	sc.UserEventSizeLimit = WordMax + 64 // Serf counts its own header
 	sc.LeavePropagateDelay = leaveDelay
-	sc.ReconnectInterval = reconnectInterval
 	sc.ReconnectTimeout = c.Forget
 	sc.TombstoneTimeout = c.Forget
 	sc.EnableNameConflictResolution = false // it shut down both of two hosts

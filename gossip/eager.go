@@ -26,14 +26,14 @@ type wireEvent struct {
 // is the repair for what this loses.
 func (m *Mesh) forward(e serf.UserEvent) {
 	peers := *m.peers.Load()
-	if len(peers) == 0 {
+	if len(peers) == 0 || m.config.Settings.EagerNodes == 0 {
 		return
 	}
 	raw, err := encodeEvent(e)
 	if err != nil {
 		return // gossip has it
 	}
-	n := min(eagerNodes, len(peers))
+	n := min(m.config.Settings.EagerNodes, len(peers))
 	for _, i := range pick(len(peers), n) {
 		if m.serf.Memberlist().SendBestEffort(peers[i], raw) == nil {
 			m.forwarded.Add(1)

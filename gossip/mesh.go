@@ -34,6 +34,12 @@ func Start(c Config) (*Mesh, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
+	if c.Settings == (Settings{}) {
+		c.Settings = LAN()
+	}
+	if err := c.Settings.Check(); err != nil {
+		return nil, fmt.Errorf("start gossip: %w", err)
+	}
 	m := &Mesh{
 		config: c, events: make(chan serf.Event, eventsMax),
 		keyBusy: make(chan struct{}, 1), joining: make(chan struct{}, 1), done: make(chan struct{}),

@@ -178,7 +178,7 @@ func (n *Node) startGossip(context.Context) error {
 		AdvertiseAddress: advertise.String(), AdvertisePort: c.Ports.Gossip,
 		Key: encodeKey(c.Encrypt), KeyringFile: n.disk.keyringFile(), Forget: c.ReconnectTimeout,
 		Member: n.member, Heard: n.heard, Summary: n.summarize, Compare: n.compare, Trouble: n.trouble,
-		Transport: n.world.Transport, Logger: n.log,
+		Settings: n.world.Settings, Transport: n.world.Transport, Logger: n.log,
 	}
 	mesh, err := gossip.Start(g)
 	if err != nil {

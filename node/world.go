@@ -18,6 +18,7 @@ type World struct {
 	Dial      func(ctx context.Context, addr string) (net.Conn, error) // peers
 	Facts     func(context.Context) (catalog.Facts, []error)
 	Lose      func(kind string) bool // whether a word that arrived is lost; nil: none
+	Settings  gossip.Settings        // zero: those that ship
 
 	// ProbeStore opens the store in a process of its own first, which a damaged
 	// table may end. nil: that is risked here.
