@@ -294,3 +294,25 @@ func TestAltDomain(t *testing.T) {
 		}
 	}
 }
+
+func TestLookup(t *testing.T) {
+	hosts := spread(3)
+	hosts[1].Down = true
+	hosts[2].Instances[0].Address = "10.9.9.9"
+	s := newServer(t, Config{Datacenter: "dc1"}, hosts...)
+	got, err := s.Lookup("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(got, netip.AddrPort.Compare)
+	want := []netip.AddrPort{netip.MustParseAddrPort("10.3.0.0:80"), netip.MustParseAddrPort("10.9.9.9:80")}
+	if !slices.Equal(got, want) {
+		t.Errorf("web is at %v, want %v", got, want)
+	}
+	if got, err := s.Lookup("nothing"); err != nil || got != nil {
+		t.Errorf("nothing is at %v, %v", got, err)
+	}
+	if _, err := s.Lookup(strings.Repeat("x", 64)); err == nil {
+		t.Error("a label of 64 octets is looked up")
+	}
+}

@@ -64,7 +64,7 @@ func (c *clock) median() time.Duration {
 
 // hearTime takes the time of a peer that answered a probe.
 func (n *Node) hearTime(peer string, theirs time.Time, rtt time.Duration) {
-	if !n.clock.heard(peer, theirs, time.Now(), rtt) {
+	if !n.clock.heard(peer, theirs, n.world.Clock(), rtt) {
 		return
 	}
 	if off := n.clock.offset(); off.Abs() > clockOff {

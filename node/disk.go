@@ -304,7 +304,7 @@ func (d *disk) registered() (services []config.Service, definitions []checks.Def
 func (n *Node) remember(context.Context) error {
 	c := n.conf()
 	n.catalog = catalog.New(n.origin, c.ReconnectTimeout)
-	now, at := time.Now(), int64(0)
+	now, at := n.world.Clock(), int64(0)
 	each(n.disk, bucketMembers, catalog.Decode, func(_ string, m keptMembers) {
 		at = m.At
 		for _, a := range m.Addresses {

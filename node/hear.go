@@ -70,7 +70,7 @@ const summaryLength = 16
 // summarize is what rides on the answer to a probe. It never waits.
 func (n *Node) summarize() []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, summaryLength), n.summary.Load())
-	return binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixMilli()))
+	return binary.BigEndian.AppendUint64(b, uint64(n.world.Clock().UnixMilli()))
 }
 
 // compare hears the summary of a member that answered a probe: if it knows
@@ -103,6 +103,6 @@ func (n *Node) member(m gossip.Member) {
 	}
 	n.saw(catalog.Member{
 		Origin: o, Name: m.Name, Datacenter: m.Datacenter, Address: m.Address,
-		PeerPort: m.PeerPort, Status: catalog.Status(m.Status), At: time.Now(),
+		PeerPort: m.PeerPort, Status: catalog.Status(m.Status), At: n.world.Clock(),
 	})
 }

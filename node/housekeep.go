@@ -69,7 +69,7 @@ func (n *Node) keep(beat time.Time) time.Time {
 		deltas = append(deltas, n.catalog.Since(o, 0))
 	}
 	clear(n.dirty)
-	now := time.Now()
+	now := n.world.Clock()
 	var members []string
 	due := n.membersMoved || now.Sub(beat) >= beatInterval
 	if due {

@@ -146,7 +146,7 @@ func (n *Node) settle(ctx context.Context) {
 		return
 	}
 	n.mu.Lock()
-	n.publish(n.catalog.Settle(time.Now(), 0)...)
+	n.publish(n.catalog.Settle(n.world.Clock(), 0)...)
 	n.mu.Unlock()
 	n.settled.Store(true)
 }

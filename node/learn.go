@@ -13,7 +13,7 @@ import (
 func (n *Node) learn(deltas ...catalog.Delta) []catalog.News {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	now := time.Now()
+	now := n.world.Clock()
 	all := make([]catalog.News, 0, len(deltas))
 	for _, d := range deltas {
 		if n.catalog.Ahead(d) {
@@ -57,7 +57,7 @@ const hearsayMax = 30 * time.Second
 func (n *Node) sweep() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	now := time.Now()
+	now := n.world.Clock()
 	gone := n.catalog.Sweep(now)
 	if n.settled.Load() {
 		gone = append(gone, n.catalog.Settle(now, hearsayMax)...)

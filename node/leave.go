@@ -39,7 +39,7 @@ func (n *Node) ForceLeave(name string) error {
 	if c.Status.Here() {
 		return fmt.Errorf("force %s to leave: it is %s; run yodel leave on it", name, c.Status)
 	}
-	n.saw(catalog.Member{Origin: c.Origin, Status: catalog.Left, At: time.Now()})
+	n.saw(catalog.Member{Origin: c.Origin, Status: catalog.Left, At: n.world.Clock()})
 	return n.mesh.ForceLeave(c.Origin.String())
 }
 
@@ -51,6 +51,6 @@ func (n *Node) prune(name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if c := n.catalog.View().Node(name); c != nil && !c.Status.Here() {
-		n.publish(n.catalog.Forget(c.Origin, time.Now()))
+		n.publish(n.catalog.Forget(c.Origin, n.world.Clock()))
 	}
 }

@@ -96,6 +96,9 @@ func Start(c config.Config, w World, log *slog.Logger) (*Node, error) {
 		changed: make(chan struct{}), lookWake: make(chan struct{}, 1), tellWake: make(chan struct{}, 1), behind: make(chan uint64, 1),
 		pulls: make(chan pull, pullsMax), pulling: make(chan struct{}, pullsAtOnce),
 	}
+	if w.Clock == nil {
+		w.Clock = time.Now
+	}
 	n.config.Store(&c)
 	n.metrics = n.meters()
 	n.world = w

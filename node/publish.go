@@ -22,6 +22,9 @@ func (n *Node) publish(all ...catalog.News) {
 			continue
 		}
 		told = true
+		if n.world.Watch != nil {
+			n.world.Watch(news)
+		}
 		n.changes.add(news.Changes)
 		n.logChanges(news.Changes)
 		n.tellDisputes(news.Changes)

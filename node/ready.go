@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/yodel-mesh/yodel/catalog"
 )
@@ -26,6 +27,13 @@ func (n *Node) Ready(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Lookup is where DNS on this node sends those who ask for a service.
+func (n *Node) Lookup(service string) ([]netip.AddrPort, error) { return n.dns.Lookup(service) }
+
+// Waiting is how much waits in the queues of this node: what gossip told and
+// what is to be pulled.
+func (n *Node) Waiting() int { return n.mesh.Stats().Queued + len(n.pulls) }
 
 // View is what this node believes now.
 func (n *Node) View() *catalog.View { return n.catalog.View() }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/yodel-mesh/yodel/catalog"
 )
@@ -40,7 +39,7 @@ func (n *Node) speak(entries []catalog.Entry, from uint64) error {
 		d.Floor = first - 1
 	}
 	n.mu.Lock()
-	news, err := n.catalog.Learn(d, time.Now())
+	news, err := n.catalog.Learn(d, n.world.Clock())
 	if err == nil {
 		n.publish(news)
 	}

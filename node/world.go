@@ -19,6 +19,8 @@ type World struct {
 	Facts     func(context.Context) (catalog.Facts, []error)
 	Lose      func(kind string) bool // whether a word that arrived is lost; nil: none
 	Settings  gossip.Settings        // zero: those that ship
+	Clock     func() time.Time       // of this host, for what it tells people and peers; nil: time.Now
+	Watch     func(catalog.News)     // sees everything that changes belief, in order; it must not wait. nil: nobody
 
 	// ProbeStore opens the store in a process of its own first, which a damaged
 	// table may end. nil: that is risked here.
