@@ -7,10 +7,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Lookup is what a client is told of a service over TCP: where each healthy
-// instance is, in no order. It takes the way of every question, but no socket.
-func (s *Server) Lookup(service string) ([]netip.AddrPort, error) {
-	req := new(dns.Msg).SetQuestion(service+".service."+dns.Fqdn(s.live.Load().Domain), dns.TypeSRV)
+// Lookup is what a client is told of a service in a data centre over TCP: where
+// each healthy instance is, in no order. It takes the way of every question, but
+// no socket.
+func (s *Server) Lookup(service, datacenter string) ([]netip.AddrPort, error) {
+	name := service + ".service." + datacenter + "." + dns.Fqdn(s.live.Load().Domain)
+	req := new(dns.Msg).SetQuestion(name, dns.TypeSRV)
 	pkt, err := req.Pack()
 	if err != nil {
 		return nil, fmt.Errorf("look up %s: %w", service, err)

@@ -300,7 +300,7 @@ func TestLookup(t *testing.T) {
 	hosts[1].Down = true
 	hosts[2].Instances[0].Address = "10.9.9.9"
 	s := newServer(t, Config{Datacenter: "dc1"}, hosts...)
-	got, err := s.Lookup("web")
+	got, err := s.Lookup("web", "dc1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,10 +309,10 @@ func TestLookup(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("web is at %v, want %v", got, want)
 	}
-	if got, err := s.Lookup("nothing"); err != nil || got != nil {
+	if got, err := s.Lookup("nothing", "dc1"); err != nil || got != nil {
 		t.Errorf("nothing is at %v, %v", got, err)
 	}
-	if _, err := s.Lookup(strings.Repeat("x", 64)); err == nil {
+	if _, err := s.Lookup(strings.Repeat("x", 64), "dc1"); err == nil {
 		t.Error("a label of 64 octets is looked up")
 	}
 }

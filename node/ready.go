@@ -28,12 +28,18 @@ func (n *Node) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Lookup is where DNS on this node sends those who ask for a service.
-func (n *Node) Lookup(service string) ([]netip.AddrPort, error) { return n.dns.Lookup(service) }
+// Lookup is where DNS on this node sends those who ask for a service in a data
+// centre.
+func (n *Node) Lookup(service, datacenter string) ([]netip.AddrPort, error) {
+	return n.dns.Lookup(service, datacenter)
+}
 
 // Waiting is how much waits in the queues of this node: what gossip told and
 // what is to be pulled.
 func (n *Node) Waiting() int { return n.mesh.Stats().Queued + len(n.pulls) }
+
+// Summary is equal on two nodes that know the same entries.
+func (n *Node) Summary() uint64 { return n.summary.Load() }
 
 // View is what this node believes now.
 func (n *Node) View() *catalog.View { return n.catalog.View() }

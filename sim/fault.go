@@ -21,7 +21,7 @@ type path struct {
 	mean, jitter             time.Duration
 	loss, duplicate, reorder float64
 	late                     time.Duration // added to a reordered packet
-	cut                      bool
+	cut, mute                bool
 }
 
 // Cut lets nothing pass. Streams wait for it to end, as TCP does.

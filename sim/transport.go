@@ -147,7 +147,7 @@ func (t *Transport) send(b []byte, to netip.AddrPort) {
 		return
 	}
 	p := n.path(e, target)
-	if p.cut || n.chance(1-math.Pow(1-p.loss, float64(fragments))) {
+	if p.cut || p.mute || n.chance(1-math.Pow(1-p.loss, float64(fragments))) {
 		e.count.lost.Add(1)
 		return
 	}
