@@ -317,3 +317,21 @@ func TestForeignWordsAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestSummaryFollowsWhatIsKnown: a pull that closes a gap may bring no news, and
+// what is known has changed all the same. A summary that stays behind makes all
+// others ask for ever.
+func TestSummaryFollowsWhatIsKnown(t *testing.T) {
+	inMesh(t, 1, func(m *mesh) {
+		n, o := m.nodes[0], catalog.Origin{1}
+		early := catalog.Entry{Number: 3, Key: catalog.KeyCheck("web"), Value: []byte{0xa0}}
+		if got := n.learn(catalog.Delta{Origin: o, From: 2, To: 3, Status: catalog.Alive, Entries: []catalog.Entry{early}}); !got[0].Gap {
+			t.Fatal("no gap")
+		}
+		before := n.Summary()
+		n.learn(catalog.Delta{Origin: o, From: 0, To: 3, Status: catalog.Alive, Entries: []catalog.Entry{early}})
+		if got := n.catalog.Summary(); n.Summary() != got || got == before {
+			t.Errorf("says %x, knows %x, said %x before", n.Summary(), got, before)
+		}
+	})
+}

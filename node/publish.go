@@ -11,6 +11,7 @@ import (
 // so that everybody sees the same order; nothing here waits. Whoever has much to
 // publish does it at once: DNS makes the answers for a service anew each time.
 func (n *Node) publish(all ...catalog.News) {
+	n.summary.Store(n.catalog.Summary()) // moves without news, too: when a pull closes a gap that held none
 	names := make(map[string]bool)
 	told := false
 	for _, news := range all {
@@ -34,7 +35,6 @@ func (n *Node) publish(all ...catalog.News) {
 	if !told {
 		return
 	}
-	n.summary.Store(n.catalog.Summary())
 	n.resolve(names)
 	close(n.changed)
 	n.changed = make(chan struct{})

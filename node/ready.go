@@ -41,6 +41,13 @@ func (n *Node) Waiting() int { return n.mesh.Stats().Queued + len(n.pulls) }
 // Summary is equal on two nodes that know the same entries.
 func (n *Node) Summary() uint64 { return n.summary.Load() }
 
+// Digest is how far this node has come with each origin.
+func (n *Node) Digest() []catalog.Row {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.catalog.Digest(catalog.Origin{})
+}
+
 // View is what this node believes now.
 func (n *Node) View() *catalog.View { return n.catalog.View() }
 

@@ -1,12 +1,15 @@
 package world
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/yodel-mesh/yodel/catalog"
 	"github.com/yodel-mesh/yodel/checks"
+	"github.com/yodel-mesh/yodel/node"
 )
 
 // agree is nil when every host that is up believes the same, and that is true.
@@ -33,7 +36,7 @@ func (h *Host) believes(up []*Host, healthy map[string][]netip.AddrPort) error {
 		return nil // it went down just now
 	}
 	if n.Summary() != first.Summary() {
-		return fmt.Errorf("%s and %s know different entries", h.Name, up[0].Name)
+		return fmt.Errorf("%s and %s know different entries: %s", h.Name, up[0].Name, difference(n, first))
 	}
 	view := n.View()
 	for _, other := range h.world.hosts {
@@ -56,6 +59,32 @@ func (h *Host) believes(up []*Host, healthy map[string][]netip.AddrPort) error {
 		}
 	}
 	return nil
+}
+
+// difference is what one node knows and another does not, or both do.
+func difference(a, b *node.Node) string {
+	of := make(map[catalog.Origin]uint64)
+	for _, row := range b.Digest() {
+		of[row.Origin] = row.Have
+	}
+	var out []string
+	say := func(o catalog.Origin, have, other uint64) {
+		name, status := "?", ""
+		if c := cmp.Or(a.View().ByOrigin(o), b.View().ByOrigin(o)); c != nil {
+			name, status = c.Name, string(c.Status)
+		}
+		out = append(out, fmt.Sprintf("%s (%v, %s) up to %d and %d", name, o, status, have, other))
+	}
+	for _, row := range a.Digest() {
+		if have := of[row.Origin]; have != row.Have {
+			say(row.Origin, row.Have, have)
+		}
+		delete(of, row.Origin)
+	}
+	for o, have := range of {
+		say(o, 0, have)
+	}
+	return strings.Join(out, ", ")
 }
 
 func statusOf(c *catalog.Node) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -254,10 +255,31 @@ func (h *Host) keepDir(wipe bool) error {
 	if err := h.makeDir(); err != nil {
 		return err
 	}
-	if err := os.CopyFS(h.dir, os.DirFS(old)); err != nil {
+	if err := copyDir(h.dir, old); err != nil {
 		return fmt.Errorf("keep the disk of %s: %w", h.Name, err)
 	}
 	return nil
+}
+
+// copyDir is os.CopyFS with the permissions of the files.
+func copyDir(to, from string) error {
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return err
+	}
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		return os.Chmod(filepath.Join(to, rel), info.Mode().Perm())
+	})
 }
 
 // skew is how the clock of a host goes wrong.
