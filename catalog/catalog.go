@@ -32,8 +32,9 @@ type Catalog struct {
 
 // known is one origin: what it said, and the node that follows from it.
 type known struct {
-	said *said
-	node *Node
+	said   *said
+	node   *Node
+	doubts int // see Settle
 }
 
 // News is the answer of the door: what of it was new, and what that changed.
@@ -267,12 +268,17 @@ func (c *Catalog) Restore(d Delta, now time.Time) (News, error) {
 	return news, nil
 }
 
-// Settle takes for failed those who have been here for longer than age only by
-// the word of the disk or of a peer: gossip would have shown them.
-func (c *Catalog) Settle(now time.Time, age time.Duration) []News {
+// Settle takes for failed those who are here only by the word of the disk or of
+// a peer, once it has found them so more than patience times: gossip would have
+// shown them. It counts, since a clock may be put right meanwhile.
+func (c *Catalog) Settle(now time.Time, patience int) []News {
 	var all []News
 	for o, k := range c.origins {
-		if k.node.member || !k.node.Status.Here() || o == c.self || now.Sub(k.node.StatusSince) < age {
+		if k.node.member || !k.node.Status.Here() || o == c.self {
+			k.doubts = 0
+			continue
+		}
+		if k.doubts++; k.doubts <= patience {
 			continue
 		}
 		news := News{Origin: o, Before: k.node}

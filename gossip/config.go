@@ -63,14 +63,16 @@ const (
 	streamTimeout = 5 * time.Second
 )
 
-func (c Config) serf(events chan serf.Event, ping memberlist.PingDelegate) (*serf.Config, error) {
+func (m *Mesh) serfConfig() (*serf.Config, error) {
+	c := m.config
 	ml := memberlist.DefaultLANConfig()
 	ml.BindAddr, ml.BindPort = c.BindAddress, c.BindPort
 	ml.AdvertiseAddr, ml.AdvertisePort = c.AdvertiseAddress, c.AdvertisePort
 	ml.TCPTimeout = streamTimeout
 	ml.DeadNodeReclaimTime = reclaimTime
 	ml.EnableCompression = false // costs 24 to 66 µs and 78 KB of garbage for each packet
-	ml.Ping = ping
+	ml.Ping = m
+	ml.Alive = &window{settings: c.Settings, ml: ml, members: m.size}
 	ml.Transport = c.Transport
 	ring, err := c.keyring()
 	if err != nil {
@@ -80,9 +82,9 @@ func (c Config) serf(events chan serf.Event, ping memberlist.PingDelegate) (*ser
 
 	sc := serf.DefaultConfig()
 	sc.MemberlistConfig = ml
-	sc.NodeName = c.ID
+	sc.NodeName = short(c.ID)
 	sc.Tags = tags(c)
-	sc.EventCh = events
+	sc.EventCh = m.events
 	c.Settings.apply(sc, ml)
 	sc.EventBuffer = eventBuffer
 	sc.UserEventSizeLimit = WordMax + 64 // Serf counts its own header

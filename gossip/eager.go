@@ -35,7 +35,7 @@ func (m *Mesh) forward(e serf.UserEvent) {
 	}
 	n := min(m.config.Settings.EagerNodes, len(peers))
 	for _, i := range pick(len(peers), n) {
-		if m.serf.Memberlist().SendBestEffort(peers[i], raw) == nil {
+		if m.serf.Memberlist().SendBestEffort(peers[i].node, raw) == nil {
 			m.forwarded.Add(1)
 		}
 	}

@@ -113,7 +113,12 @@ func (m *Mesh) Keyring(op KeyOperation, key string) (Keyring, error) {
 	if r == nil {
 		return Keyring{}, err
 	}
-	k := Keyring{Members: r.NumNodes, Answered: r.NumResp, Keys: r.Keys, Primary: r.PrimaryKeys, Errors: r.Messages}
+	k := Keyring{Members: r.NumNodes, Answered: r.NumResp, Keys: r.Keys, Primary: r.PrimaryKeys, Errors: make(map[string]string)}
+	for _, sm := range m.serf.Members() {
+		if text, said := r.Messages[sm.Name]; said {
+			k.Errors[member(sm).ID] = text
+		}
+	}
 	if err != nil {
 		return k, fmt.Errorf("keyring %s: %w; do it again once all members are here", op, err)
 	}

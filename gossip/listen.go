@@ -1,9 +1,6 @@
 package gossip
 
 import (
-	"net"
-
-	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/serf/serf"
 )
 
@@ -33,7 +30,7 @@ func (m *Mesh) take(e serf.Event) {
 			case serf.EventMemberLeave:
 				mm.Status = Left
 			}
-			m.notePeer(sm, mm.Status)
+			m.notePeer(sm, mm)
 			m.config.Member(mm)
 		}
 	case serf.UserEvent:
@@ -42,32 +39,4 @@ func (m *Mesh) take(e serf.Event) {
 			m.forward(e)
 		}
 	}
-}
-
-// notePeer keeps the list of those whom a word can be handed to.
-func (m *Mesh) notePeer(sm serf.Member, s Status) {
-	if sm.Name == m.config.ID {
-		return
-	}
-	old := *m.peers.Load()
-	peers := make([]*memberlist.Node, 0, len(old)+1)
-	for _, p := range old {
-		if p.Name != sm.Name {
-			peers = append(peers, p)
-		}
-	}
-	if s == Alive {
-		peers = append(peers, &memberlist.Node{Name: sm.Name, Addr: append(net.IP(nil), sm.Addr...), Port: sm.Port})
-	}
-	m.peers.Store(&peers)
-}
-
-// Peers are the ids of the other members that are alive.
-func (m *Mesh) Peers() []string {
-	peers := *m.peers.Load()
-	ids := make([]string, len(peers))
-	for i, p := range peers {
-		ids[i] = p.Name
-	}
-	return ids
 }

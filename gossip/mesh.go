@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/serf/serf"
 )
 
@@ -16,13 +15,17 @@ type Mesh struct {
 	config  Config
 	serf    *serf.Serf
 	events  chan serf.Event
-	peers   atomic.Pointer[[]*memberlist.Node] // the others that are alive
+	peers   atomic.Pointer[[]peer] // the others that are alive
 	keyBusy chan struct{}
 	joining chan struct{}
 	done    chan struct{}
 	wg      sync.WaitGroup
 
-	said, heard, forwarded atomic.Uint64
+	membership atomic.Uint32 // of those alive, as the summary tells it
+	moved      atomic.Int64  // Unix ns, when that last changed
+	differs    chan string   // the address of a member that sees others alive
+
+	said, heard, forwarded, exchanged atomic.Uint64
 }
 
 // eventsMax is how many events may wait to be told. Serf waits while it is
@@ -42,10 +45,11 @@ func Start(c Config) (*Mesh, error) {
 	}
 	m := &Mesh{
 		config: c, events: make(chan serf.Event, eventsMax),
-		keyBusy: make(chan struct{}, 1), joining: make(chan struct{}, 1), done: make(chan struct{}),
+		keyBusy: make(chan struct{}, 1), joining: make(chan struct{}, 1), done: make(chan struct{}), differs: make(chan string, 1),
 	}
-	m.peers.Store(&[]*memberlist.Node{})
-	sc, err := c.serf(m.events, m.ping())
+	m.peers.Store(&[]peer{})
+	m.membership.Store(hashOf(c.ID))
+	sc, err := m.serfConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +59,7 @@ func Start(c Config) (*Mesh, error) {
 	}
 	m.serf = s
 	m.wg.Go(m.listen)
+	m.wg.Go(m.exchange)
 	return m, nil
 }
 
@@ -80,7 +85,7 @@ func (m *Mesh) Leave() error {
 
 // ForceLeave makes a failed member one that left.
 func (m *Mesh) ForceLeave(id string) error {
-	if err := m.serf.RemoveFailedNode(id); err != nil {
+	if err := m.serf.RemoveFailedNode(short(id)); err != nil {
 		return fmt.Errorf("force %s to leave: %w", id, err)
 	}
 	return nil
@@ -127,14 +132,16 @@ func (m *Mesh) Say(kind string, word []byte) error {
 // Stats are counts since the start.
 type Stats struct {
 	Said, Heard, Forwarded uint64
-	Queued                 int // events that wait to be told here
-	Health                 int // memberlist's awareness: 0 is well, more is slow
+	Exchanged              uint64 // member lists, because of a difference
+	Queued                 int    // events that wait to be told here
+	Health                 int    // memberlist's awareness: 0 is well, more is slow
 }
 
 // Stats tells how the mesh does here.
 func (m *Mesh) Stats() Stats {
 	return Stats{
 		Said: m.said.Load(), Heard: m.heard.Load(), Forwarded: m.forwarded.Load(),
-		Queued: len(m.events), Health: m.serf.Memberlist().GetHealthScore(),
+		Exchanged: m.exchanged.Load(),
+		Queued:    len(m.events), Health: m.serf.Memberlist().GetHealthScore(),
 	}
 }

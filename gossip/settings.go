@@ -19,10 +19,16 @@ type Settings struct {
 	ProbeInterval  time.Duration // between two probes of a member
 	ProbeTimeout   time.Duration // until others are asked to probe it
 	IndirectChecks int           // how many are asked
-	SuspicionMult  int           // a suspect has this times log10(members) probe intervals to object
-	AwarenessMax   int           // a member that doubts itself slows its probes down by this at most
+	SuspicionMult  int           // a suspect has this times log10(members) probe intervals to object,
+	SuspicionMax   int           // or up to so many times that while nobody else suspects it
 
-	PushPullInterval  time.Duration // between two exchanges of the whole member list; grows from 32 members on
+	// SuspicionWindow, if not 0, takes the place of SuspicionMult: a suspect has
+	// this time to object in a mesh of any size, or a little more.
+	SuspicionWindow time.Duration
+
+	AwarenessMax int // a member that doubts itself slows its probes down by this at most
+
+	PushPullInterval  time.Duration // between two exchanges of the whole member list by the clock; grows from 32 members on
 	ReconnectInterval time.Duration // between two calls to a member that failed
 }
 
@@ -35,14 +41,15 @@ func LAN() Settings {
 		RetransmitMult: 4,
 		EagerNodes:     8, // 1,000 nodes are reached in 4 hops, with duplicates to spare for loss
 
-		ProbeInterval:  400 * time.Millisecond, // with the rest a killed host of 20 is known in 3 to 5 s, one of 1,000 in 7
-		ProbeTimeout:   200 * time.Millisecond, // two data centres are 100 ms apart at most
-		IndirectChecks: 6,                      // cheap, since it is rare, and each halves the doubt
-		SuspicionMult:  5,                      // with 3, one of 30 meshes of 20 took a healthy host for failed in 5 minutes of 10 % loss, with 4 one of 60; none of 94 with 5
-		AwarenessMax:   4,                      // with 8 a host that is cut off takes a minute to see that it is alone
+		ProbeInterval:   400 * time.Millisecond,
+		ProbeTimeout:    200 * time.Millisecond,  // two data centres are 100 ms apart at most
+		IndirectChecks:  12,                      // at 20 % loss each halves the doubt, and with few suspects the mesh has room for their objections
+		SuspicionWindow: 2400 * time.Millisecond, // suspicion and objection each take up to half a second to reach all of 1,000
+		SuspicionMax:    3,                       // a host that is cut off is alone with its suspicions
+		AwarenessMax:    4,                       // with 8 it takes a minute to see that it is alone
 
-		PushPullInterval:  15 * time.Second,
-		ReconnectInterval: 3 * time.Second, // a healed partition is whole again within 15 s
+		PushPullInterval:  10 * time.Minute, // differences are repaired when they are seen
+		ReconnectInterval: 3 * time.Second,  // a healed partition is whole again within 15 s
 	}
 }
 
@@ -52,7 +59,7 @@ func Stock() Settings {
 	return Settings{
 		GossipInterval: ml.GossipInterval, GossipNodes: ml.GossipNodes, RetransmitMult: ml.RetransmitMult,
 		ProbeInterval: ml.ProbeInterval, ProbeTimeout: ml.ProbeTimeout, IndirectChecks: ml.IndirectChecks,
-		SuspicionMult: ml.SuspicionMult, AwarenessMax: ml.AwarenessMaxMultiplier,
+		SuspicionMult: ml.SuspicionMult, SuspicionMax: ml.SuspicionMaxTimeoutMult, AwarenessMax: ml.AwarenessMaxMultiplier,
 		PushPullInterval: ml.PushPullInterval, ReconnectInterval: sc.ReconnectInterval,
 	}
 }
@@ -75,11 +82,15 @@ func (s Settings) Check() error {
 		value, least int
 	}{
 		{"GossipNodes", s.GossipNodes, 1}, {"RetransmitMult", s.RetransmitMult, 1}, {"EagerNodes", s.EagerNodes, 0},
-		{"IndirectChecks", s.IndirectChecks, 0}, {"SuspicionMult", s.SuspicionMult, 1}, {"AwarenessMax", s.AwarenessMax, 1},
+		{"IndirectChecks", s.IndirectChecks, 0}, {"SuspicionMult", s.suspicionMult(1), 1}, {"SuspicionMax", s.SuspicionMax, 1},
+		{"AwarenessMax", s.AwarenessMax, 1},
 	} {
 		if f.value < f.least || f.value > settingMax {
 			return fmt.Errorf("%s: %d, want %d to %d", f.name, f.value, f.least, settingMax)
 		}
+	}
+	if s.SuspicionWindow < 0 || s.SuspicionWindow > windowMax {
+		return fmt.Errorf("SuspicionWindow: %v, want 0 to %v", s.SuspicionWindow, windowMax)
 	}
 	if s.ProbeTimeout >= s.ProbeInterval {
 		return fmt.Errorf("ProbeTimeout: %v, want less than ProbeInterval, %v", s.ProbeTimeout, s.ProbeInterval)
@@ -87,14 +98,17 @@ func (s Settings) Check() error {
 	return nil
 }
 
-// settingMax: beyond it a setting is a slip of the hand.
-const settingMax = 100
+// Beyond these a setting is a slip of the hand.
+const (
+	settingMax = 100
+	windowMax  = 5 * time.Minute
+)
 
 // apply puts the settings into Serf's configuration.
 func (s Settings) apply(sc *serf.Config, ml *memberlist.Config) {
 	ml.GossipInterval, ml.GossipNodes, ml.RetransmitMult = s.GossipInterval, s.GossipNodes, s.RetransmitMult
 	ml.ProbeInterval, ml.ProbeTimeout, ml.IndirectChecks = s.ProbeInterval, s.ProbeTimeout, s.IndirectChecks
-	ml.SuspicionMult, ml.AwarenessMaxMultiplier = s.SuspicionMult, s.AwarenessMax
+	ml.SuspicionMult, ml.SuspicionMaxTimeoutMult, ml.AwarenessMaxMultiplier = s.suspicionMult(1), s.SuspicionMax, s.AwarenessMax
 	ml.PushPullInterval = s.PushPullInterval
 	sc.ReconnectInterval = s.ReconnectInterval
 }

@@ -40,12 +40,13 @@ func (n *Node) remakeStore() {
 }
 
 // keepUp writes to disk what changed, a little later: what is lost with the
-// power in between, peers have.
+// power in between, peers have. What it writes is what it still believes.
 func (n *Node) keepUp(ctx context.Context) {
 	var beat time.Time // when the members were kept last
 	for {
 		select {
 		case <-time.After(keepInterval):
+			n.doubtHearsay()
 			beat = n.keep(beat)
 		case <-ctx.Done():
 			n.keep(time.Time{})

@@ -2,7 +2,6 @@ package node
 
 import (
 	"errors"
-	"time"
 
 	"github.com/yodel-mesh/yodel/catalog"
 )
@@ -49,18 +48,24 @@ func (n *Node) saw(m catalog.Member) catalog.News {
 	return news
 }
 
-// hearsayMax is how long a member that only a peer vouches for counts as here:
-// gossip shows one that lives within seconds.
-const hearsayMax = 30 * time.Second
-
 // sweep is the door on the way out.
 func (n *Node) sweep() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	now := n.world.Clock()
-	gone := n.catalog.Sweep(now)
-	if n.settled.Load() {
-		gone = append(gone, n.catalog.Settle(now, hearsayMax)...)
+	n.publish(n.catalog.Sweep(n.world.Clock())...)
+}
+
+// hearsayMax is for how many keepIntervals a member that only a peer vouches for
+// counts as here: gossip shows one that lives within seconds. It may also have
+// died meanwhile, and of the death of one that it never knew gossip says nothing.
+const hearsayMax = 4
+
+// doubtHearsay takes for failed those for whom nobody but a peer has vouched.
+func (n *Node) doubtHearsay() {
+	if !n.settled.Load() {
+		return // settle does it
 	}
-	n.publish(gone...)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.publish(n.catalog.Settle(n.world.Clock(), hearsayMax)...)
 }
