@@ -14,9 +14,22 @@ const (
 	wordHint = "hint" // a Row: there is more than a word can carry; pull
 )
 
-// tellPause merges the news of this node: a mesh that is told of each alone
-// drowns in 400 of them per second.
-const tellPause = 200 * time.Millisecond
+// What this node says within a pause is merged into one word. A word costs every
+// member some 18 packets, so the pauses grow while all speak at once: the mesh as
+// a whole stays near tellBusy words a second, and what was last said is still
+// known to all within 2 s.
+const (
+	tellPauseMin = 200 * time.Millisecond
+	tellPauseMax = 1500 * time.Millisecond
+	tellBusy     = 100 // words a second, of all members
+)
+
+// tellPause is how long to be silent after a word when so many words were heard
+// in a time.
+func tellPause(heard uint64, in time.Duration) time.Duration {
+	rate := float64(heard) / max(in, tellPauseMin).Seconds()
+	return min(max(tellPauseMin, time.Duration(rate/tellBusy*float64(tellPauseMin))), tellPauseMax)
+}
 
 // tellSoon wakes tell. It never waits.
 func (n *Node) tellSoon() {
@@ -34,10 +47,11 @@ func (n *Node) behindBy(number uint64) {
 	}
 }
 
-// tell says what is new of this node to the mesh: at once, and then at most
-// once in each pause.
+// tell says what is new of this node to the mesh: at once, and then not before a
+// pause is over.
 func (n *Node) tell(ctx context.Context) {
 	var told uint64
+	before, at := n.mesh.Stats().Heard, time.Now()
 	for {
 		select {
 		case <-n.tellWake:
@@ -48,8 +62,11 @@ func (n *Node) tell(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		heard, now := n.mesh.Stats().Heard, time.Now()
+		pause := tellPause(heard-before, now.Sub(at))
+		before, at = heard, now
 		select {
-		case <-time.After(tellPause):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return
 		}
