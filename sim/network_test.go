@@ -108,7 +108,7 @@ func TestDatagramsTakeTheirTime(t *testing.T) {
 		if _, err := a.WriteTo(make([]byte, packetMax+1), "10.0.0.2:8301"); err != nil || a.endpoint.Stats().Fragmented != 1 {
 			t.Errorf("a datagram of two packets: %v, %+v", err, a.endpoint.Stats())
 		}
-		if _, err := a.WriteTo(nil, "10.9.9.9:8301"); err != nil || a.endpoint.Stats().Lost != 1 {
+		if _, err := a.WriteTo(nil, "10.9.9.9:8301"); err != nil || a.endpoint.Stats().Unreached != 1 {
 			t.Errorf("to nobody: %v, %+v", err, a.endpoint.Stats())
 		}
 	})
@@ -178,8 +178,8 @@ func TestFaultsBendDatagrams(t *testing.T) {
 
 func TestImpossibleWorldsAreRefused(t *testing.T) {
 	for want, cfg := range map[string]Config{
-		"Latency.Mean: -1ns is negative":  {Latency: -1},
-		"Latency.Jitter: -1s is negative": {Jitter: -time.Second},
+		"make network: Latency: -1ns is negative": {Latency: -1},
+		"make network: Jitter: -1s is negative":   {Jitter: -time.Second},
 	} {
 		if _, err := NewNetwork(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
