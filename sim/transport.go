@@ -148,7 +148,7 @@ func (t *Transport) send(b []byte, to netip.AddrPort) {
 	}
 	switch now := n.now(); {
 	case n.runs(e, now) <= now:
-		t.leave(b, to)
+		t.leave(b, to, now)
 	case e.leaving == packetQueue:
 		e.stats.Overflowed++
 	default:
@@ -158,21 +158,21 @@ func (t *Transport) send(b []byte, to netip.AddrPort) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			e.leaving--
-			t.leave(b, to)
+			t.leave(b, to, n.now())
 		})
 	}
 }
 
 // leave is what becomes of a datagram on its way. The caller holds the
 // network's mu.
-func (t *Transport) leave(b []byte, to netip.AddrPort) {
+func (t *Transport) leave(b []byte, to netip.AddrPort, now time.Duration) {
 	e, n := t.endpoint, t.endpoint.net
 	target := n.endpoints[to.Addr().Unmap()]
 	if target == nil || !t.open() || n.closed {
 		e.stats.Unreached++
 		return
 	}
-	p, now := n.path(e, target), n.now()
+	p := n.path(e, target)
 	if p.mute || p.broken(now) {
 		e.stats.Cut++
 		return
