@@ -87,6 +87,7 @@ type Reorder struct {
 // those before it, and takes its size, headers included, divided by Rate. A
 // datagram that would wait for longer than Queue is dropped. A stream waits at
 // its writer while the queue is half full. TCP's acknowledgements weigh nothing.
+// What is on the line when the fault is lifted arrives as it would have.
 type Bandwidth struct {
 	A, B  string
 	Rate  int           // bytes a second

@@ -41,13 +41,14 @@ func (l *line) pass(at time.Duration, size int) time.Duration {
 
 // room is how many bytes of a stream may come now, or how long it holds them
 // back: at half a queue, as TCP would after the first losses, so that datagrams
-// get through beside it.
+// get through beside it. It is to ask again after a queue's length, since the
+// fault may have been lifted.
 func (l *line) room(now time.Duration) (size int, wait time.Duration) {
 	free := l.queue/2 - max(0, l.free-now)
 	if free <= 0 {
-		return 0, 1 - free
+		return 0, min(1-free, l.queue)
 	}
-	return max(packetMax, int(min(free.Seconds()*float64(l.rate), segmentMax))), 0
+	return max(payloadMax, int(min(free.Seconds()*float64(l.rate), segmentMax))), 0
 }
 
 // cross is when something of a size that leaves now is over the lines of a

@@ -134,9 +134,9 @@ func (e *Endpoint) knock(addr netip.Addr) (rtt time.Duration, answered bool, err
 	if there.broken(now) || back.broken(now) || n.chance(1-(1-there.Loss)*(1-back.Loss)) {
 		return 0, false, nil
 	}
-	rtt = there.cross(now, streamHeader) - now + n.delay(there, 1)
-	rtt += back.cross(now, streamHeader) - now + n.delay(back, 1)
-	return n.runs(e, n.runs(target, now+rtt)) - now, true, nil
+	at := n.runs(e, now) + there.cross(now, streamHeader) - now + n.delay(there, 1)
+	at = n.runs(target, at) + back.cross(now, streamHeader) - now + n.delay(back, 1)
+	return n.runs(e, at) - now, true, nil
 }
 
 // connect makes both ends of a stream; the far one arrives a little later.

@@ -188,18 +188,27 @@ func TestImpossibleWorldsAreRefused(t *testing.T) {
 	n := mustNetwork(t, Config{})
 	mustAdd(t, n, 1, "dc1")
 	for want, fault := range map[string]Fault{
-		"Loss.Rate: 1.1, want 0 to 1":              Loss{Rate: 1.1},
-		"Loss.Rate: NaN, want 0 to 1":              Loss{Rate: math.NaN()},
-		"Duplicate.Rate: -1, want 0 to 1":          Duplicate{Rate: -1},
-		"Reorder.Late: -1ns is negative":           Reorder{Late: -1},
-		"Reorder.Rate: 2, want 0 to 1":             Reorder{Rate: 2},
-		"Latency.Jitter: -1ns is negative":         Latency{Jitter: -1},
-		`Loss.B: no endpoint or place "n9"`:        Loss{A: "n1", B: "n9"},
-		`Cut.A: no endpoint or place "nowhere"`:    Cut{A: "nowhere"},
-		`Down.A: no endpoint or place "nowhere"`:   Down{"nowhere"},
-		"Cut.A and Cut.B are empty":                Cut{},
-		"apply down : Down.A is empty":             Down{},
-		"apply cut dc2 -> everyone: sim.Cut.A: no": Cut{A: "dc2", OneWay: true},
+		"Loss.Rate: 1.1, want 0 to 1":                        Loss{Rate: 1.1},
+		"Loss.Rate: NaN, want 0 to 1":                        Loss{Rate: math.NaN()},
+		"Duplicate.Rate: -1, want 0 to 1":                    Duplicate{Rate: -1},
+		"Reorder.Late: -1ns is negative":                     Reorder{Late: -1},
+		"Reorder.Rate: 2, want 0 to 1":                       Reorder{Rate: 2},
+		"Latency.Jitter: -1ns is negative":                   Latency{Jitter: -1},
+		`Loss.B: no endpoint or place "n9"`:                  Loss{A: "n1", B: "n9"},
+		`Cut.A: no endpoint or place "nowhere"`:              Cut{A: "nowhere"},
+		`Down.A: no endpoint or place "nowhere"`:             Down{"nowhere"},
+		"Cut.A and Cut.B are empty":                          Cut{},
+		"Flap.A and Flap.B are empty":                        Flap{Every: 2, For: 1},
+		"Flap.For: 0s, want more than 0":                     Flap{A: "n1", Every: 1},
+		"Flap.Every: 1ns, want more than For, which is 1ns":  Flap{A: "n1", Every: 1, For: 1},
+		"Stall.A is empty":                                   Stall{Every: 2, For: 1},
+		"Stall.For: -1ns, want more than 0":                  Stall{A: "n1", Every: 1, For: -1},
+		"Stall.Every: 1ns, want more than For, which is 2ns": Stall{A: "n1", Every: 1, For: 2},
+		"Bandwidth.Rate: 0, want at least 1 byte a second":   Bandwidth{},
+		"Bandwidth.Queue: -1ns is negative":                  Bandwidth{Rate: 1, Queue: -1},
+		`Mute.B: no endpoint or place "n9"`:                  Mute{B: "n9"},
+		"apply down : Down.A is empty":                       Down{},
+		"apply cut dc2 -> everyone: sim.Cut.A: no":           Cut{A: "dc2", OneWay: true},
 	} {
 		if err := n.Apply(fault); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -219,13 +228,17 @@ func TestImpossibleWorldsAreRefused(t *testing.T) {
 
 func TestFaultsPrintThemselves(t *testing.T) {
 	for want, fault := range map[string]Fault{
-		"cut n1 <-> dc2":                 Cut{A: "n1", B: "dc2"},
-		"cut n1 -> everyone":             Cut{A: "n1", OneWay: true},
-		"down n3":                        Down{"n3"},
-		"loss 10% everyone <-> everyone": Loss{Rate: 0.1},
-		"latency 20ms+5ms dc1 <-> dc2":   Latency{"dc1", "dc2", 20 * time.Millisecond, 5 * time.Millisecond},
-		"duplicate 1% n1 <-> everyone":   Duplicate{A: "n1", Rate: 0.01},
-		"reorder 5% by 3ms n1 <-> n2":    Reorder{"n1", "n2", 0.05, 3 * time.Millisecond},
+		"cut n1 <-> dc2":                               Cut{A: "n1", B: "dc2"},
+		"cut n1 -> everyone":                           Cut{A: "n1", OneWay: true},
+		"down n3":                                      Down{"n3"},
+		"mute dc1 <-> everyone":                        Mute{A: "dc1"},
+		"flap 3s of every 10s n1 <-> n2":               Flap{"n1", "n2", 10 * time.Second, 3 * time.Second},
+		"stall 200ms of every 1s rack7":                Stall{"rack7", time.Second, 200 * time.Millisecond},
+		"bandwidth 1000 B/s, queue 100ms, dc1 <-> dc2": Bandwidth{"dc1", "dc2", 1000, 0},
+		"loss 10% everyone <-> everyone":               Loss{Rate: 0.1},
+		"latency 20ms+5ms dc1 <-> dc2":                 Latency{"dc1", "dc2", 20 * time.Millisecond, 5 * time.Millisecond},
+		"duplicate 1% n1 <-> everyone":                 Duplicate{A: "n1", Rate: 0.01},
+		"reorder 5% by 3ms n1 <-> n2":                  Reorder{"n1", "n2", 0.05, 3 * time.Millisecond},
 	} {
 		if got := fault.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

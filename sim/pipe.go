@@ -12,6 +12,9 @@ const (
 	// side: about a socket buffer.
 	windowMax = 256 << 10
 
+	// payloadMax is the payload of one packet: 1,500 less streamHeader.
+	payloadMax = 1500 - streamHeader
+
 	// segmentMax bounds what travels as one.
 	segmentMax = 64 << 10
 
@@ -146,7 +149,7 @@ func (p *pipe) push(s segment) {
 	defer n.mu.Unlock()
 	p.from.stats.StreamBytesOut += uint64(len(s.bytes))
 	path, now := n.path(p.from, p.to), n.now()
-	s.packets = packets(len(s.bytes))
+	s.packets = packets(len(s.bytes), payloadMax)
 	s.at = n.runs(p.from, now)
 	if s.draw(n, path, now); len(s.bytes) > 0 {
 		s.at = path.cross(s.at, len(s.bytes)+s.packets*streamHeader)
@@ -254,7 +257,7 @@ func (p *pipe) lost(s *segment) (retry time.Duration, lost bool) {
 		retry = n.delay(there, 1) + n.delay(back, 1)
 	}
 	if !there.broken(now) {
-		retry += there.cross(now, min(len(s.bytes), s.missing*packetMax)+s.missing*streamHeader) - now
+		retry += there.cross(now, min(len(s.bytes), s.missing*payloadMax)+s.missing*streamHeader) - now
 	}
 	p.from.stats.Resent++
 	s.packets, s.again = s.missing, true

@@ -182,7 +182,7 @@ func (t *Transport) leave(b []byte, to netip.AddrPort, now time.Duration) {
 		return
 	}
 	at := p.cross(now, len(b)+int(headers(len(b))))
-	if n.chance(oneOf(packets(len(b)), p.Loss)) {
+	if n.chance(oneOf(packets(len(b), packetMax), p.Loss)) {
 		e.stats.Lost++
 		return
 	}
@@ -193,7 +193,7 @@ func (t *Transport) leave(b []byte, to netip.AddrPort, now time.Duration) {
 	for range copies {
 		// Each copy has bytes of its own: memberlist decrypts in place.
 		packet := &memberlist.Packet{Buf: bytes.Clone(b), From: t.addr}
-		n.schedule(delivery{at: at + n.delay(p, packets(len(b))), host: target, packet: packet, port: to.Port()})
+		n.schedule(delivery{at: at + n.delay(p, packets(len(b), packetMax)), host: target, packet: packet, port: to.Port()})
 	}
 }
 
@@ -218,8 +218,10 @@ func (e *Endpoint) get(packet *memberlist.Packet, port uint16) {
 	}
 }
 
-// packets is how many packets that many bytes are.
-func packets(size int) int { return max(1, (size+packetMax-1)/packetMax) }
+// packets is how many packets that many bytes are, of at most so many each.
+func packets(size, most int) int { return max(1, (size+most-1)/most) }
 
 // headers is how many bytes go with a datagram.
-func headers(size int) uint64 { return datagramHeader + uint64(packets(size)-1)*fragmentHeader }
+func headers(size int) uint64 {
+	return datagramHeader + uint64(packets(size, packetMax)-1)*fragmentHeader
+}
