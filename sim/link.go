@@ -53,7 +53,7 @@ func (c Config) check() error {
 		return err
 	}
 	if len(c.Links) > 0 && (c.Latency != 0 || c.Jitter != 0) {
-		return fmt.Errorf("Latency, Jitter: with Links they are those of Links[0]")
+		return fmt.Errorf("Config.Latency and Config.Jitter: with Links, they are those of Links[0]")
 	}
 	for i, l := range c.Links {
 		if err := l.check(fmt.Sprintf("Links[%d].", i)); err != nil {

@@ -31,7 +31,7 @@ type pipe struct {
 	from, to *Endpoint
 	reverse  *pipe
 
-	mu      sync.Mutex
+	mu      sync.Mutex    // the network's goroutine alone takes the reverse's meanwhile
 	changed chan struct{} // closed at the next change; nil: nobody waits
 	flight  []segment     // sent, not arrived; the first one is scheduled
 	size    int           // bytes of flight
@@ -199,17 +199,17 @@ func (p *pipe) arrive() {
 	}
 	s := p.take()
 	deaf := p.deaf
+	if s.end == syscall.ECONNRESET {
+		p.reverse.fail(s.end) // before a reader hears of it and writes
+	}
 	if !deaf {
 		p.arrived.Write(s.bytes)
 		p.readEnd = s.end
 	}
 	p.notify()
 	p.mu.Unlock()
-	switch {
-	case deaf && s.end == nil && !s.heard: // bytes for nobody are answered with a reset
+	if deaf && s.end == nil && !s.heard { // bytes for nobody are answered with a reset
 		p.later(func() { p.hangUp(syscall.ECONNRESET) })
-	case s.end == syscall.ECONNRESET:
-		p.reverse.fail(s.end)
 	}
 }
 
