@@ -41,12 +41,6 @@ type Cut struct {
 	OneWay bool // only from A to B
 }
 
-// Flap cuts for For of every Every, and begins with it.
-type Flap struct {
-	A, B       string
-	Every, For time.Duration
-}
-
 // Mute lets streams pass and no datagrams: a firewall that forgot UDP. With it
 // between everyone, a large mesh is joined for a fraction of the time, since
 // its nodes tell each other nothing but what they are asked.
@@ -113,7 +107,6 @@ type Stall struct {
 }
 
 func (f Cut) sides() (a, b string)       { return f.A, f.B }
-func (f Flap) sides() (a, b string)      { return f.A, f.B }
 func (f Mute) sides() (a, b string)      { return f.A, f.B }
 func (f Down) sides() (a, b string)      { return f.A, "" }
 func (f Latency) sides() (a, b string)   { return f.A, f.B }
@@ -126,12 +119,6 @@ func (f Stall) sides() (a, b string)     { return f.A, "" }
 func (f Cut) bend(p *path, from, to *Endpoint, _ *lasting) {
 	if from.in(f.A) && to.in(f.B) || !f.OneWay && to.in(f.A) && from.in(f.B) {
 		p.cut = true
-	}
-}
-
-func (f Flap) bend(p *path, from, to *Endpoint, l *lasting) {
-	if between(f, from, to) {
-		p.flaps = append(p.flaps, period{l.since, f.Every, f.For})
 	}
 }
 
@@ -201,13 +188,6 @@ func (f Cut) check() error {
 	return nil
 }
 
-func (f Flap) check() error {
-	if f.A == "" && f.B == "" {
-		return fmt.Errorf("Flap.A and Flap.B are empty: that would be everyone from everyone")
-	}
-	return checkPeriod("Flap", f.Every, f.For)
-}
-
 func (f Mute) check() error { return nil }
 
 func (f Down) check() error {
@@ -251,15 +231,11 @@ func (f Stall) check() error {
 	if f.A == "" {
 		return fmt.Errorf("Stall.A is empty: name a host or a place")
 	}
-	return checkPeriod("Stall", f.Every, f.For)
-}
-
-func checkPeriod(field string, every, length time.Duration) error {
-	if length <= 0 {
-		return fmt.Errorf("%s.For: %v, want more than 0", field, length)
+	if f.For <= 0 {
+		return fmt.Errorf("Stall.For: %v, want more than 0", f.For)
 	}
-	if every <= length {
-		return fmt.Errorf("%s.Every: %v, want more than For, which is %v", field, every, length)
+	if f.Every <= f.For {
+		return fmt.Errorf("Stall.Every: %v, want more than For, which is %v", f.Every, f.For)
 	}
 	return nil
 }
@@ -279,7 +255,6 @@ func (f Cut) String() string {
 	return "cut " + pair(f)
 }
 
-func (f Flap) String() string      { return fmt.Sprintf("flap %v of every %v %s", f.For, f.Every, pair(f)) }
 func (f Mute) String() string      { return "mute " + pair(f) }
 func (f Stall) String() string     { return fmt.Sprintf("stall %v of every %v %s", f.For, f.Every, f.A) }
 func (f Down) String() string      { return "down " + f.A }

@@ -53,7 +53,7 @@ func (c Config) check() error {
 		return err
 	}
 	if len(c.Links) > 0 && (c.Latency != 0 || c.Jitter != 0) {
-		return fmt.Errorf("Config.Latency and Config.Jitter: with Links, they are those of Links[0]")
+		return fmt.Errorf("Config.Latency, Config.Jitter: with Links they are those of Links[0]")
 	}
 	for i, l := range c.Links {
 		if err := l.check(fmt.Sprintf("Links[%d].", i)); err != nil {
@@ -61,10 +61,11 @@ func (c Config) check() error {
 		}
 	}
 	for pair, l := range c.Between {
+		field := fmt.Sprintf("Between[%q, %q]", pair.A, pair.B)
 		if pair.A == "" || pair.B == "" {
-			return fmt.Errorf("Between[%q, %q]: a place without a name", pair.A, pair.B)
+			return fmt.Errorf("%s: a place without a name", field)
 		}
-		if err := l.check(fmt.Sprintf("Between[%q, %q].", pair.A, pair.B)); err != nil {
+		if err := l.check(field + "."); err != nil {
 			return err
 		}
 	}

@@ -131,7 +131,7 @@ func (e *Endpoint) knock(addr netip.Addr) (rtt time.Duration, answered bool, err
 		return 0, false, nil
 	}
 	there, back, now := n.path(e, target), n.path(target, e), n.now()
-	if there.broken(now) || back.broken(now) || n.chance(1-(1-there.Loss)*(1-back.Loss)) {
+	if there.cut || back.cut || n.chance(1-(1-there.Loss)*(1-back.Loss)) {
 		return 0, false, nil
 	}
 	at := n.runs(e, now) + there.cross(now, streamHeader) - now + n.delay(there, 1)

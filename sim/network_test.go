@@ -198,9 +198,6 @@ func TestImpossibleWorldsAreRefused(t *testing.T) {
 		`Cut.A: no endpoint or place "nowhere"`:              Cut{A: "nowhere"},
 		`Down.A: no endpoint or place "nowhere"`:             Down{"nowhere"},
 		"Cut.A and Cut.B are empty":                          Cut{},
-		"Flap.A and Flap.B are empty":                        Flap{Every: 2, For: 1},
-		"Flap.For: 0s, want more than 0":                     Flap{A: "n1", Every: 1},
-		"Flap.Every: 1ns, want more than For, which is 1ns":  Flap{A: "n1", Every: 1, For: 1},
 		"Stall.A is empty":                                   Stall{Every: 2, For: 1},
 		"Stall.For: -1ns, want more than 0":                  Stall{A: "n1", Every: 1, For: -1},
 		"Stall.Every: 1ns, want more than For, which is 2ns": Stall{A: "n1", Every: 1, For: 2},
@@ -228,12 +225,11 @@ func TestImpossibleWorldsAreRefused(t *testing.T) {
 
 func TestFaultsPrintThemselves(t *testing.T) {
 	for want, fault := range map[string]Fault{
-		"cut n1 <-> dc2":                               Cut{A: "n1", B: "dc2"},
-		"cut n1 -> everyone":                           Cut{A: "n1", OneWay: true},
-		"down n3":                                      Down{"n3"},
-		"mute dc1 <-> everyone":                        Mute{A: "dc1"},
-		"flap 3s of every 10s n1 <-> n2":               Flap{"n1", "n2", 10 * time.Second, 3 * time.Second},
-		"stall 200ms of every 1s rack7":                Stall{"rack7", time.Second, 200 * time.Millisecond},
+		"cut n1 <-> dc2":                Cut{A: "n1", B: "dc2"},
+		"cut n1 -> everyone":            Cut{A: "n1", OneWay: true},
+		"down n3":                       Down{"n3"},
+		"mute dc1 <-> everyone":         Mute{A: "dc1"},
+		"stall 200ms of every 1s rack7": Stall{"rack7", time.Second, 200 * time.Millisecond},
 		"bandwidth 1000 B/s, queue 100ms, dc1 <-> dc2": Bandwidth{"dc1", "dc2", 1000, 0},
 		"loss 10% everyone <-> everyone":               Loss{Rate: 0.1},
 		"latency 20ms+5ms dc1 <-> dc2":                 Latency{"dc1", "dc2", 20 * time.Millisecond, 5 * time.Millisecond},

@@ -12,7 +12,6 @@ type path struct {
 	Link
 	cut   bool
 	mute  bool
-	flaps []period
 	lines []*line
 }
 
@@ -58,7 +57,7 @@ func (n *Network) territory(e *Endpoint) *territory {
 		t = &territory{chart: n.chart, number: len(n.chart.classes)}
 		for _, l := range n.faults {
 			if f, ok := l.fault.(Stall); ok && e.in(f.A) {
-				t.stalls = append(t.stalls, stall{period{l.since, f.Every, f.For}, f.A != e.name})
+				t.stalls = append(t.stalls, stall{f.Every, f.For, l.since, f.A != e.name})
 			}
 		}
 		n.chart.classes[key] = t
@@ -93,16 +92,6 @@ func (n *Network) explore(from, to *Endpoint) *path {
 		l.fault.bend(p, from, to, l)
 	}
 	return p
-}
-
-// broken says whether nothing passes now.
-func (p *path) broken(now time.Duration) bool {
-	for _, f := range p.flaps {
-		if f.end(now) > now {
-			return true
-		}
-	}
-	return p.cut
 }
 
 // delay is how long something of so many packets takes, besides its lines. The

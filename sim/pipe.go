@@ -151,7 +151,7 @@ func (p *pipe) push(s segment) {
 	path, now := n.path(p.from, p.to), n.now()
 	s.packets = packets(len(s.bytes), payloadMax)
 	s.at = n.runs(p.from, now)
-	if s.draw(n, path, now); len(s.bytes) > 0 {
+	if s.draw(n, path); len(s.bytes) > 0 {
 		s.at = path.cross(s.at, len(s.bytes)+s.packets*streamHeader)
 	}
 	s.at += n.delay(path, s.packets)
@@ -167,11 +167,10 @@ func (p *pipe) push(s segment) {
 
 // draw decides which packets of a segment get through. The caller holds the
 // network's mu.
-func (s *segment) draw(n *Network, path *path, now time.Duration) {
+func (s *segment) draw(n *Network, path *path) {
 	s.missing = 0
-	broken := path.broken(now)
 	for range s.packets {
-		if broken || n.chance(path.Loss) {
+		if path.cut || n.chance(path.Loss) {
 			s.missing++
 		}
 	}
@@ -241,9 +240,9 @@ func (p *pipe) lost(s *segment) (retry time.Duration, lost bool) {
 	defer n.mu.Unlock()
 	now, there, back := n.now(), n.path(p.from, p.to), n.path(p.to, p.from)
 	if s.again && !s.heard {
-		s.draw(n, there, now)
+		s.draw(n, there)
 	} else if s.again {
-		s.draw(n, back, now)
+		s.draw(n, back)
 	}
 	if !p.to.up || !p.from.up {
 		s.missing = s.packets
@@ -256,7 +255,7 @@ func (p *pipe) lost(s *segment) (retry time.Duration, lost bool) {
 	if s.missing < s.packets {
 		retry = n.delay(there, 1) + n.delay(back, 1)
 	}
-	if !there.broken(now) {
+	if !there.cut {
 		retry += there.cross(now, min(len(s.bytes), s.missing*payloadMax)+s.missing*streamHeader) - now
 	}
 	p.from.stats.Resent++
@@ -269,7 +268,7 @@ func (p *pipe) unanswered() bool {
 	n := p.from.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.path(p.to, p.from).broken(n.now())
+	return n.path(p.to, p.from).cut
 }
 
 func (p *pipe) schedule(wait time.Duration) {
@@ -284,7 +283,7 @@ func (p *pipe) later(do func()) {
 	n := p.from.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if path := n.path(p.to, p.from); !path.broken(n.now()) {
+	if path := n.path(p.to, p.from); !path.cut {
 		n.after(n.delay(path, 1), p.from, do)
 	}
 }

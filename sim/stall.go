@@ -2,21 +2,23 @@ package sim
 
 import "time"
 
-// A period is a part of every so much time: the first For of every Every.
-type period struct{ since, every, length time.Duration }
-
-// end is when the part that holds a time is over; outside of it, that time.
-func (p period) end(at time.Duration) time.Duration {
-	if into := (at - p.since) % p.every; into < p.length {
-		return at + p.length - into
-	}
-	return at
-}
-
 // A stall is a Stall as one class of hosts has it.
 type stall struct {
-	period
-	spread bool // out of step
+	every, length time.Duration
+	since         time.Duration
+	spread        bool // out of step
+}
+
+// end is when a host that is stalled at a time runs again; else that time.
+func (s stall) end(e *Endpoint, at time.Duration) time.Duration {
+	since := s.since
+	if s.spread {
+		since -= e.phase % s.every
+	}
+	if into := (at - since) % s.every; into < s.length {
+		return at + s.length - into
+	}
+	return at
 }
 
 // stallsMax: two stalls of a host that leave it no time to run between them
@@ -29,11 +31,7 @@ func (n *Network) runs(e *Endpoint, at time.Duration) time.Duration {
 	for range stallsMax {
 		start := at
 		for _, s := range stalls {
-			p := s.period
-			if s.spread {
-				p.since -= e.phase % p.every
-			}
-			at = p.end(at)
+			at = s.end(e, at)
 		}
 		if at == start {
 			break

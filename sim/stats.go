@@ -13,7 +13,7 @@ type Stats struct {
 	Fragmented            uint64 // sent
 
 	// Datagrams sent that did not arrive, by the reason.
-	Cut       uint64 // Cut, Down, Flap, Mute
+	Cut       uint64 // Cut, Down, Mute
 	Lost      uint64 // Loss
 	Congested uint64 // Bandwidth
 	Unreached uint64 // nobody has the address, or one of the two hosts or processes is dead

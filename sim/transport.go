@@ -173,7 +173,7 @@ func (t *Transport) leave(b []byte, to netip.AddrPort, now time.Duration) {
 		return
 	}
 	p := n.path(e, target)
-	if p.mute || p.broken(now) {
+	if p.cut || p.mute {
 		e.stats.Cut++
 		return
 	}
