@@ -39,7 +39,6 @@ func (c *Conn) Read(b []byte) (int, error) {
 		}
 		n, changed, err := c.in.read(b)
 		if n > 0 || len(b) == 0 {
-			c.endpoint.count.streamIn.Add(uint64(n))
 			return n, nil
 		}
 		if err == io.EOF {
@@ -60,7 +59,6 @@ func (c *Conn) Write(b []byte) (int, error) {
 			return sent, c.fail("write", err)
 		}
 		n, changed, err := c.out.write(b[sent:])
-		c.endpoint.count.streamOut.Add(uint64(n))
 		sent += n
 		if err != nil {
 			return sent, c.fail("write", err)

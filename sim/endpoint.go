@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // An Endpoint is a host's link to the network: an address on which Transports
@@ -16,11 +17,16 @@ type Endpoint struct {
 	name   string
 	addr   netip.Addr
 	places []string
-	count  counters
+	phase  time.Duration // by which it is out of step with others
 
 	// Under net.mu.
 	up         bool
-	port       uint16 // the last one given to a dialled stream
+	stats      Stats
+	territory  *territory
+	held       []delivery    // what has come while it is stalled
+	resumes    time.Duration // when it gets them
+	leaving    int           // datagrams that it has sent meanwhile
+	port       uint16        // the last one given to a dialled stream
 	listeners  map[uint16]*Listener
 	transports map[uint16]*Transport
 	conns      map[*Conn]struct{}
@@ -60,6 +66,7 @@ func (e *Endpoint) drop(end func(*Conn)) {
 	conns := slices.Collect(maps.Keys(e.conns))
 	listeners := slices.Collect(maps.Values(e.listeners))
 	clear(e.transports)
+	e.held = slices.DeleteFunc(e.held, func(d delivery) bool { return d.packet != nil })
 	e.net.mu.Unlock()
 	for _, l := range listeners {
 		l.shut(end)

@@ -93,7 +93,6 @@ func (e *Endpoint) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: err}
 	}
-	e.count.dials.Add(1)
 	return conn, nil
 }
 
@@ -131,11 +130,13 @@ func (e *Endpoint) knock(addr netip.Addr) (rtt time.Duration, answered bool, err
 	if target == nil || !target.up {
 		return 0, false, nil
 	}
-	there, back := n.path(e, target), n.path(target, e)
-	if there.cut || back.cut || n.chance(1-(1-there.loss)*(1-back.loss)) {
+	there, back, now := n.path(e, target), n.path(target, e), n.now()
+	if there.cut || back.cut || n.chance(1-(1-there.Loss)*(1-back.Loss)) {
 		return 0, false, nil
 	}
-	return n.delay(there) + n.delay(back), true, nil
+	at := n.runs(e, now) + there.cross(now, streamHeader) - now + n.delay(there, 1)
+	at = n.runs(target, at) + back.cross(now, streamHeader) - now + n.delay(back, 1)
+	return n.runs(e, at) - now, true, nil
 }
 
 // connect makes both ends of a stream; the far one arrives a little later.
@@ -155,7 +156,8 @@ func (e *Endpoint) connect(to netip.AddrPort) (*Conn, error) {
 	}
 	near, far := newConns(e, target, e.ephemeral(), to.Port())
 	e.conns[near] = struct{}{}
-	n.after(n.delay(n.path(e, target)), func() { target.admit(far, to.Port()) })
+	e.stats.Dials++
+	n.after(n.delay(n.path(e, target), 1), target, func() { target.admit(far, to.Port()) })
 	return near, nil
 }
 
@@ -169,6 +171,7 @@ func (e *Endpoint) admit(c *Conn, port uint16) {
 		case l.backlog <- c:
 			admitted = true
 			e.conns[c] = struct{}{}
+			e.stats.Accepts++
 		default:
 		}
 	}

@@ -1,8 +1,8 @@
 package sim
 
 import (
-	"container/heap"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -15,56 +15,74 @@ const (
 	// endpointsMax is well above the 3,000 real Serf nodes that 24 GiB hold.
 	endpointsMax = 10_000
 
-	// faultsMax: each packet looks at every fault.
+	// faultsMax: the first packet between two places looks at every fault.
 	faultsMax = 1_000
 )
 
 // A Config is a world without faults.
 type Config struct {
-	Seed    uint64        // of everything random
-	Latency time.Duration // one way, between any two endpoints
-	Jitter  time.Duration // added to it: uniform, from 0 to this
+	Seed uint64 // of everything random
+
+	// Latency, one way, and Jitter, added to it, uniform from 0 to this, are
+	// between any two endpoints if there are no links.
+	Latency time.Duration
+	Jitter  time.Duration
+
+	// Links are between two endpoints by how many of their places, from the
+	// first on, are the same. With places from the widest to the narrowest, a
+	// data centre and a rack, Links[0] is between data centres, Links[1] in one
+	// data centre, Links[2] in one rack. If there are fewer, the last holds for
+	// what is nearer too.
+	Links []Link
+
+	// Between is for places by their names, which are then to be unique. Both
+	// are of the same depth: two racks, or one twice, or two data centres. The
+	// narrowest pair counts, before a link that is wider or as wide. It is both
+	// ways, unless the pair is there the other way round too.
+	Between map[Pair]Link
 }
 
 // A Network carries datagrams and streams between its endpoints until it is
 // closed.
 type Network struct {
-	cfg  Config
-	wake chan struct{} // capacity 1: one wake-up covers all that came before
-	done chan struct{}
-	wg   sync.WaitGroup
+	cfg   Config
+	start time.Time
+	timer *time.Timer
+	done  chan struct{}
+	wg    sync.WaitGroup
 
 	mu        sync.Mutex // held for moments only; taken after a pipe's, never before
 	closed    bool
 	random    *rand.Rand
 	endpoints map[netip.Addr]*Endpoint
 	names     map[string]int // endpoints by name and place
-	faults    []Fault
+	faults    []*lasting
+	lines     map[Pair]*line // of links
+	chart     *chart
 	queue     deliveries
 	sequence  uint64
-}
-
-// A delivery is something that happens at a time.
-type delivery struct {
-	at       time.Time
-	sequence uint64 // orders what happens at the same time
-	do       func()
+	armed     time.Duration // when the timer fires
 }
 
 // NewNetwork starts an empty world.
 func NewNetwork(cfg Config) (*Network, error) {
-	if err := (Latency{Mean: cfg.Latency, Jitter: cfg.Jitter}).check(); err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("make network: %w", err)
 	}
+	cfg.Links, cfg.Between = slices.Clone(cfg.Links), maps.Clone(cfg.Between)
 	n := &Network{
 		cfg:       cfg,
-		wake:      make(chan struct{}, 1),
+		start:     time.Now(),
+		timer:     time.NewTimer(time.Hour),
 		done:      make(chan struct{}),
 		random:    rand.New(rand.NewPCG(cfg.Seed, 0x796f64656c)),
 		endpoints: make(map[netip.Addr]*Endpoint),
 		names:     make(map[string]int),
+		lines:     make(map[Pair]*line),
+		armed:     never,
 	}
-	n.wg.Go(n.deliver)
+	n.redraw()
+	n.wg.Go(n.run)
 	return n, nil
 }
 
@@ -85,11 +103,13 @@ func (n *Network) Close() {
 		e.drop((*Conn).abandon)
 	}
 	close(n.done)
+	n.timer.Reset(0) // the last: nobody arms it any more
 	n.wg.Wait()
+	n.timer.Stop()
 }
 
 // Add puts an endpoint into the world. Faults may name it by its name or by
-// any of its places ("dc1", "rack 7").
+// any of its places ("dc1", "rack 7"), which for Config.Links are in order.
 func (n *Network) Add(name string, addr netip.Addr, places ...string) (*Endpoint, error) {
 	e := &Endpoint{
 		net: n, name: name, addr: addr.Unmap(), places: slices.Clone(places),
@@ -111,6 +131,7 @@ func (n *Network) Add(name string, addr netip.Addr, places ...string) (*Endpoint
 	case len(n.endpoints) == endpointsMax:
 		return nil, fmt.Errorf("add endpoint %s: limit of %d endpoints", name, endpointsMax)
 	}
+	e.phase = time.Duration(n.random.Int64())
 	n.endpoints[e.addr] = e
 	n.names[name]++
 	for _, place := range places {
@@ -119,7 +140,8 @@ func (n *Network) Add(name string, addr netip.Addr, places ...string) (*Endpoint
 	return e, nil
 }
 
-// Apply adds a fault to those that last. The same one twice is one.
+// Apply adds a fault to those that last, as the most recent. The same one twice
+// is one, with what it has already done, and the most recent again.
 func (n *Network) Apply(fault Fault) error {
 	if err := fault.check(); err != nil {
 		return fmt.Errorf("apply %v: %w", fault, err)
@@ -135,9 +157,12 @@ func (n *Network) Apply(fault Fault) error {
 	if len(n.faults) == faultsMax {
 		return fmt.Errorf("apply %v: limit of %d faults", fault, faultsMax)
 	}
-	if !slices.Contains(n.faults, fault) {
-		n.faults = append(n.faults, fault)
+	l := n.lift(fault)
+	if l == nil {
+		l = &lasting{fault: fault, since: n.now()}
 	}
+	n.faults = append(n.faults, l)
+	n.redraw()
 	return nil
 }
 
@@ -145,12 +170,22 @@ func (n *Network) Apply(fault Fault) error {
 func (n *Network) Lift(fault Fault) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	i := slices.Index(n.faults, fault)
-	if i < 0 {
+	if n.lift(fault) == nil {
 		return false
 	}
-	n.faults = slices.Delete(n.faults, i, i+1)
+	n.redraw()
+	n.resume()
 	return true
+}
+
+func (n *Network) lift(fault Fault) *lasting {
+	i := slices.IndexFunc(n.faults, func(l *lasting) bool { return l.fault == fault })
+	if i < 0 {
+		return nil
+	}
+	l := n.faults[i]
+	n.faults = slices.Delete(n.faults, i, i+1)
+	return l
 }
 
 // Heal ends all faults.
@@ -158,13 +193,19 @@ func (n *Network) Heal() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.faults = nil
+	n.redraw()
+	n.resume()
 }
 
-// Faults are those that last, oldest first.
+// Faults are those that last, the most recent last.
 func (n *Network) Faults() []Fault {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.faults)
+	var all []Fault
+	for _, l := range n.faults {
+		all = append(all, l.fault)
+	}
+	return all
 }
 
 // Random is a time from 0 to below, drawn from the seed.
@@ -185,90 +226,4 @@ func (n *Network) upTo(limit time.Duration) time.Duration {
 // chance is true with the given probability. The caller holds n.mu.
 func (n *Network) chance(rate float64) bool {
 	return rate > 0 && n.random.Float64() < rate
-}
-
-// path is the way from one endpoint to another now. The caller holds n.mu.
-func (n *Network) path(from, to *Endpoint) path {
-	if from == to {
-		return path{}
-	}
-	p := path{mean: n.cfg.Latency, jitter: n.cfg.Jitter}
-	for _, fault := range n.faults {
-		fault.bend(&p, from, to)
-	}
-	return p
-}
-
-// delay is how long one thing takes on a path. The caller holds n.mu.
-func (n *Network) delay(p path) time.Duration {
-	return p.mean + n.upTo(p.jitter)
-}
-
-// after has something done later, by the one goroutine of the network: do must
-// not wait. The caller holds n.mu.
-func (n *Network) after(delay time.Duration, do func()) {
-	if n.closed {
-		return
-	}
-	n.sequence++
-	d := delivery{time.Now().Add(delay), n.sequence, do}
-	heap.Push(&n.queue, d)
-	if n.queue[0].sequence == d.sequence {
-		select {
-		case n.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// deliver is the network's goroutine.
-func (n *Network) deliver() {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		do, wait := n.next(time.Now())
-		if do != nil {
-			do()
-			continue
-		}
-		timer.Reset(wait)
-		select {
-		case <-timer.C:
-		case <-n.wake:
-		case <-n.done:
-			return
-		}
-	}
-}
-
-// next is what is to be done now, or how long there is nothing.
-func (n *Network) next(now time.Time) (do func(), wait time.Duration) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed || len(n.queue) == 0 {
-		return nil, time.Hour
-	}
-	if wait := n.queue[0].at.Sub(now); wait > 0 {
-		return nil, wait
-	}
-	return heap.Pop(&n.queue).(delivery).do, 0
-}
-
-type deliveries []delivery
-
-func (d deliveries) Len() int      { return len(d) }
-func (d deliveries) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
-func (d deliveries) Less(i, j int) bool {
-	if d[i].at.Equal(d[j].at) {
-		return d[i].sequence < d[j].sequence
-	}
-	return d[i].at.Before(d[j].at)
-}
-func (d *deliveries) Push(x any) { *d = append(*d, x.(delivery)) }
-func (d *deliveries) Pop() any {
-	last := len(*d) - 1
-	x := (*d)[last]
-	(*d)[last] = delivery{}
-	*d = (*d)[:last]
-	return x
 }

@@ -108,7 +108,7 @@ func TestDatagramsTakeTheirTime(t *testing.T) {
 		if _, err := a.WriteTo(make([]byte, packetMax+1), "10.0.0.2:8301"); err != nil || a.endpoint.Stats().Fragmented != 1 {
 			t.Errorf("a datagram of two packets: %v, %+v", err, a.endpoint.Stats())
 		}
-		if _, err := a.WriteTo(nil, "10.9.9.9:8301"); err != nil || a.endpoint.Stats().Lost != 1 {
+		if _, err := a.WriteTo(nil, "10.9.9.9:8301"); err != nil || a.endpoint.Stats().Unreached != 1 {
 			t.Errorf("to nobody: %v, %+v", err, a.endpoint.Stats())
 		}
 	})
@@ -178,8 +178,8 @@ func TestFaultsBendDatagrams(t *testing.T) {
 
 func TestImpossibleWorldsAreRefused(t *testing.T) {
 	for want, cfg := range map[string]Config{
-		"Latency.Mean: -1ns is negative":  {Latency: -1},
-		"Latency.Jitter: -1s is negative": {Jitter: -time.Second},
+		"make network: Latency: -1ns is negative": {Latency: -1},
+		"make network: Jitter: -1s is negative":   {Jitter: -time.Second},
 	} {
 		if _, err := NewNetwork(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -188,18 +188,24 @@ func TestImpossibleWorldsAreRefused(t *testing.T) {
 	n := mustNetwork(t, Config{})
 	mustAdd(t, n, 1, "dc1")
 	for want, fault := range map[string]Fault{
-		"Loss.Rate: 1.1, want 0 to 1":              Loss{Rate: 1.1},
-		"Loss.Rate: NaN, want 0 to 1":              Loss{Rate: math.NaN()},
-		"Duplicate.Rate: -1, want 0 to 1":          Duplicate{Rate: -1},
-		"Reorder.Late: -1ns is negative":           Reorder{Late: -1},
-		"Reorder.Rate: 2, want 0 to 1":             Reorder{Rate: 2},
-		"Latency.Jitter: -1ns is negative":         Latency{Jitter: -1},
-		`Loss.B: no endpoint or place "n9"`:        Loss{A: "n1", B: "n9"},
-		`Cut.A: no endpoint or place "nowhere"`:    Cut{A: "nowhere"},
-		`Down.A: no endpoint or place "nowhere"`:   Down{"nowhere"},
-		"Cut.A and Cut.B are empty":                Cut{},
-		"apply down : Down.A is empty":             Down{},
-		"apply cut dc2 -> everyone: sim.Cut.A: no": Cut{A: "dc2", OneWay: true},
+		"Loss.Rate: 1.1, want 0 to 1":                        Loss{Rate: 1.1},
+		"Loss.Rate: NaN, want 0 to 1":                        Loss{Rate: math.NaN()},
+		"Duplicate.Rate: -1, want 0 to 1":                    Duplicate{Rate: -1},
+		"Reorder.Late: -1ns is negative":                     Reorder{Late: -1},
+		"Reorder.Rate: 2, want 0 to 1":                       Reorder{Rate: 2},
+		"Latency.Jitter: -1ns is negative":                   Latency{Jitter: -1},
+		`Loss.B: no endpoint or place "n9"`:                  Loss{A: "n1", B: "n9"},
+		`Cut.A: no endpoint or place "nowhere"`:              Cut{A: "nowhere"},
+		`Down.A: no endpoint or place "nowhere"`:             Down{"nowhere"},
+		"Cut.A and Cut.B are empty":                          Cut{},
+		"Stall.A is empty":                                   Stall{Every: 2, For: 1},
+		"Stall.For: -1ns, want more than 0":                  Stall{A: "n1", Every: 1, For: -1},
+		"Stall.Every: 1ns, want more than For, which is 2ns": Stall{A: "n1", Every: 1, For: 2},
+		"Bandwidth.Rate: 0, want at least 1 byte a second":   Bandwidth{},
+		"Bandwidth.Queue: -1ns is negative":                  Bandwidth{Rate: 1, Queue: -1},
+		`Mute.B: no endpoint or place "n9"`:                  Mute{B: "n9"},
+		"apply down : Down.A is empty":                       Down{},
+		"apply cut dc2 -> everyone: sim.Cut.A: no":           Cut{A: "dc2", OneWay: true},
 	} {
 		if err := n.Apply(fault); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -219,13 +225,16 @@ func TestImpossibleWorldsAreRefused(t *testing.T) {
 
 func TestFaultsPrintThemselves(t *testing.T) {
 	for want, fault := range map[string]Fault{
-		"cut n1 <-> dc2":                 Cut{A: "n1", B: "dc2"},
-		"cut n1 -> everyone":             Cut{A: "n1", OneWay: true},
-		"down n3":                        Down{"n3"},
-		"loss 10% everyone <-> everyone": Loss{Rate: 0.1},
-		"latency 20ms+5ms dc1 <-> dc2":   Latency{"dc1", "dc2", 20 * time.Millisecond, 5 * time.Millisecond},
-		"duplicate 1% n1 <-> everyone":   Duplicate{A: "n1", Rate: 0.01},
-		"reorder 5% by 3ms n1 <-> n2":    Reorder{"n1", "n2", 0.05, 3 * time.Millisecond},
+		"cut n1 <-> dc2":                Cut{A: "n1", B: "dc2"},
+		"cut n1 -> everyone":            Cut{A: "n1", OneWay: true},
+		"down n3":                       Down{"n3"},
+		"mute dc1 <-> everyone":         Mute{A: "dc1"},
+		"stall 200ms of every 1s rack7": Stall{"rack7", time.Second, 200 * time.Millisecond},
+		"bandwidth 1000 B/s, queue 100ms, dc1 <-> dc2": Bandwidth{"dc1", "dc2", 1000, 0},
+		"loss 10% everyone <-> everyone":               Loss{Rate: 0.1},
+		"latency 20ms+5ms dc1 <-> dc2":                 Latency{"dc1", "dc2", 20 * time.Millisecond, 5 * time.Millisecond},
+		"duplicate 1% n1 <-> everyone":                 Duplicate{A: "n1", Rate: 0.01},
+		"reorder 5% by 3ms n1 <-> n2":                  Reorder{"n1", "n2", 0.05, 3 * time.Millisecond},
 	} {
 		if got := fault.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -12,6 +12,9 @@ const (
 	// side: about a socket buffer.
 	windowMax = 256 << 10
 
+	// payloadMax is the payload of one packet: 1,500 less streamHeader.
+	payloadMax = 1500 - streamHeader
+
 	// segmentMax bounds what travels as one.
 	segmentMax = 64 << 10
 
@@ -28,7 +31,7 @@ type pipe struct {
 	from, to *Endpoint
 	reverse  *pipe
 
-	mu      sync.Mutex
+	mu      sync.Mutex    // the network's goroutine alone takes the reverse's meanwhile
 	changed chan struct{} // closed at the next change; nil: nobody waits
 	flight  []segment     // sent, not arrived; the first one is scheduled
 	size    int           // bytes of flight
@@ -43,8 +46,11 @@ type pipe struct {
 type segment struct {
 	bytes   []byte
 	end     error
-	at      time.Time // not before this
-	packets int       // that have not arrived
+	at      time.Duration // not before this
+	packets int           // sent the last time
+	missing int           // of these, that did not get through
+	again   bool          // sent again: not drawn yet
+	heard   bool          // arrived; only the acknowledgement is missing
 }
 
 // read takes what is there; if nothing is, changed says when to ask again.
@@ -69,6 +75,9 @@ func (p *pipe) write(b []byte) (n int, changed <-chan struct{}, err error) {
 	}
 	n = min(len(b), segmentMax, windowMax-p.size-p.arrived.Len())
 	if n <= 0 {
+		return 0, p.wait(), nil
+	}
+	if n = min(n, p.room()); n == 0 {
 		return 0, p.wait(), nil
 	}
 	p.push(segment{bytes: bytes.Clone(b[:n])})
@@ -107,21 +116,63 @@ func (p *pipe) shut() int {
 	return unread
 }
 
+// room is how many bytes may leave now. If none may, because the host is
+// stalled or the line is taken, the writer is woken when they may. The caller
+// holds p.mu.
+func (p *pipe) room() int {
+	n := p.from.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.now()
+	if n.runs(p.from, now) > now {
+		n.after(0, p.from, p.wake)
+		return 0
+	}
+	size, wait := n.path(p.from, p.to).room(now)
+	if wait > 0 {
+		n.after(wait, nil, p.wake)
+		return 0
+	}
+	return size
+}
+
+func (p *pipe) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.notify()
+}
+
 // push puts a segment behind the others. The caller holds p.mu.
 func (p *pipe) push(s segment) {
 	n := p.from.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	now := time.Now()
-	s.packets = max(1, (len(s.bytes)+packetMax-1)/packetMax)
-	s.at = now.Add(n.delay(n.path(p.from, p.to)))
-	if last := len(p.flight) - 1; last >= 0 && s.at.Before(p.flight[last].at) {
-		s.at = p.flight[last].at // nothing overtakes in a stream
+	p.from.stats.StreamBytesOut += uint64(len(s.bytes))
+	path, now := n.path(p.from, p.to), n.now()
+	s.packets = packets(len(s.bytes), payloadMax)
+	s.at = n.runs(p.from, now)
+	if s.draw(n, path); len(s.bytes) > 0 {
+		s.at = path.cross(s.at, len(s.bytes)+s.packets*streamHeader)
+	}
+	s.at += n.delay(path, s.packets)
+	if last := len(p.flight) - 1; last >= 0 {
+		s.at = max(s.at, p.flight[last].at) // nothing overtakes in a stream
 	}
 	p.flight = append(p.flight, s)
 	p.size += len(s.bytes)
 	if len(p.flight) == 1 {
-		n.after(s.at.Sub(now), p.arrive)
+		n.after(s.at-now, p.to, p.arrive)
+	}
+}
+
+// draw decides which packets of a segment get through. The caller holds the
+// network's mu.
+func (s *segment) draw(n *Network, path *path) {
+	s.missing = 0
+	for range s.packets {
+		if path.cut || n.chance(path.Loss) {
+			s.missing++
+		}
 	}
 }
 
@@ -147,63 +198,84 @@ func (p *pipe) arrive() {
 	}
 	s := p.take()
 	deaf := p.deaf
+	if s.end == syscall.ECONNRESET {
+		p.reverse.fail(s.end) // before a reader hears of it and writes
+	}
 	if !deaf {
 		p.arrived.Write(s.bytes)
 		p.readEnd = s.end
-		p.notify()
 	}
+	p.notify()
 	p.mu.Unlock()
-	switch {
-	case deaf && s.end == nil: // bytes for nobody are answered with a reset
+	if deaf && s.end == nil && !s.heard { // bytes for nobody are answered with a reset
 		p.later(func() { p.hangUp(syscall.ECONNRESET) })
-	case s.end == syscall.ECONNRESET:
-		p.reverse.fail(s.end)
 	}
 }
 
-// take is the first segment; the next one is scheduled. The caller holds p.mu.
+// take is the first segment, and the next one is scheduled; or, if the
+// acknowledgement cannot come back, waits in its place. The caller holds p.mu.
 func (p *pipe) take() segment {
 	s := p.flight[0]
-	p.flight[0] = segment{}
-	p.flight = p.flight[1:]
 	p.size -= len(s.bytes)
 	p.lostFor = 0
+	if len(s.bytes) > 0 && p.unanswered() {
+		p.flight[0] = segment{packets: 1, missing: 1, heard: true}
+		p.schedule(0)
+		return s
+	}
+	p.flight[0] = segment{}
+	p.flight = p.flight[1:]
 	if len(p.flight) > 0 {
-		p.schedule(time.Until(p.flight[0].at))
+		p.schedule(p.flight[0].at - p.from.net.now())
 	}
 	return s
 }
 
-// lost draws which packets of a segment are, and when they are sent again: at
-// once if others got through, since the receiver then says so; else when a
-// timer has doubled once more. The caller holds p.mu.
+// lost says whether packets of a segment did not get through, and when they are
+// sent again: at once if others did, since the receiver then says so; else when
+// a timer has doubled once more. The caller holds p.mu.
 func (p *pipe) lost(s *segment) (retry time.Duration, lost bool) {
 	n := p.from.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	path := n.path(p.from, p.to)
-	sent := s.packets
-	if p.from.up && p.to.up && !path.cut {
-		for range sent {
-			if !n.chance(path.loss) {
-				s.packets--
-			}
-		}
+	now, there, back := n.now(), n.path(p.from, p.to), n.path(p.to, p.from)
+	if s.again && !s.heard {
+		s.draw(n, there)
+	} else if s.again {
+		s.draw(n, back)
 	}
-	switch s.packets {
-	case 0:
+	if !p.to.up || !p.from.up {
+		s.missing = s.packets
+	}
+	if s.missing == 0 {
+		p.to.stats.StreamBytesIn += uint64(len(s.bytes))
 		return 0, false
-	case sent:
-		return min(p.lostFor+retryFirst, retryMax), true
 	}
-	return n.delay(path) + n.delay(n.path(p.to, p.from)), true
+	retry = min(p.lostFor+retryFirst, retryMax)
+	if s.missing < s.packets {
+		retry = n.delay(there, 1) + n.delay(back, 1)
+	}
+	if !there.cut {
+		retry += there.cross(now, min(len(s.bytes), s.missing*payloadMax)+s.missing*streamHeader) - now
+	}
+	p.from.stats.Resent++
+	s.packets, s.again = s.missing, true
+	return n.runs(p.from, now+retry) - now, true
+}
+
+// unanswered says whether nothing comes back to the writer.
+func (p *pipe) unanswered() bool {
+	n := p.from.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.path(p.to, p.from).cut
 }
 
 func (p *pipe) schedule(wait time.Duration) {
 	n := p.from.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.after(wait, p.arrive)
+	n.after(wait, p.to, p.arrive)
 }
 
 // later does something when a packet from the reader has reached the writer.
@@ -212,7 +284,7 @@ func (p *pipe) later(do func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if path := n.path(p.to, p.from); !path.cut {
-		n.after(n.delay(path), do)
+		n.after(n.delay(path, 1), p.from, do)
 	}
 }
 

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -33,9 +33,11 @@ const (
 type Transport struct {
 	endpoint *Endpoint
 	port     uint16
+	addr     *net.UDPAddr // that datagrams come from: readers share it
 	packets  chan *memberlist.Packet
 	listener *Listener
 	once     sync.Once
+	held     int // under the network's mu: datagrams that wait for a stall to end
 }
 
 var _ memberlist.NodeAwareTransport = (*Transport)(nil)
@@ -46,7 +48,10 @@ func (e *Endpoint) Transport(port uint16) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{endpoint: e, port: port, packets: make(chan *memberlist.Packet, packetQueue), listener: listener.(*Listener)}
+	t := &Transport{
+		endpoint: e, port: port, addr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(e.addr, port)),
+		packets: make(chan *memberlist.Packet, packetQueue), listener: listener.(*Listener),
+	}
 	e.net.mu.Lock()
 	defer e.net.mu.Unlock()
 	e.transports[port] = t
@@ -117,6 +122,7 @@ func (t *Transport) Shutdown() error {
 		n.mu.Lock()
 		if t.open() {
 			delete(t.endpoint.transports, t.port)
+			t.endpoint.held = slices.DeleteFunc(t.endpoint.held, func(d delivery) bool { return d.packet != nil && d.port == t.port })
 		}
 		n.mu.Unlock()
 		t.listener.Close()
@@ -131,60 +137,91 @@ func (t *Transport) open() bool { return t.endpoint.transports[t.port] == t }
 // send puts a datagram on its way, or loses it: a process that was killed says
 // nothing more, though its goroutines do not know.
 func (t *Transport) send(b []byte, to netip.AddrPort) {
-	e := t.endpoint
-	e.count.packetsOut.Add(1)
-	e.count.bytesOut.Add(uint64(len(b)))
-	fragments := max(1, (len(b)+packetMax-1)/packetMax)
-	if fragments > 1 {
-		e.count.fragmented.Add(1)
-	}
-	n := e.net
+	e, n := t.endpoint, t.endpoint.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	target := n.endpoints[to.Addr().Unmap()]
-	if target == nil || !t.open() || n.closed {
-		e.count.lost.Add(1)
-		return
+	e.stats.PacketsOut++
+	e.stats.BytesOut += uint64(len(b))
+	e.stats.HeadersOut += headers(len(b))
+	if len(b) > packetMax {
+		e.stats.Fragmented++
 	}
-	p := n.path(e, target)
-	if p.cut || p.mute || n.chance(1-math.Pow(1-p.loss, float64(fragments))) {
-		e.count.lost.Add(1)
-		return
-	}
-	copies := 1
-	if n.chance(p.duplicate) {
-		copies = 2
-	}
-	from := net.UDPAddrFromAddrPort(netip.AddrPortFrom(e.addr, t.port))
-	for range copies {
-		late := n.delay(p)
-		if n.chance(p.reorder) {
-			late += p.late
-		}
-		// Each copy has bytes of its own: memberlist decrypts in place.
-		packet := &memberlist.Packet{Buf: bytes.Clone(b), From: from}
-		n.after(late, func() { target.get(packet, to.Port()) })
+	switch now := n.now(); {
+	case n.runs(e, now) <= now:
+		t.leave(b, to, now)
+	case e.leaving == packetQueue:
+		e.stats.Overflowed++
+	default:
+		e.leaving++
+		b = bytes.Clone(b)
+		n.after(0, e, func() {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			e.leaving--
+			t.leave(b, to, n.now())
+		})
 	}
 }
 
-// get is the arrival of a datagram.
+// leave is what becomes of a datagram on its way. The caller holds the
+// network's mu.
+func (t *Transport) leave(b []byte, to netip.AddrPort, now time.Duration) {
+	e, n := t.endpoint, t.endpoint.net
+	target := n.endpoints[to.Addr().Unmap()]
+	if target == nil || !t.open() || n.closed {
+		e.stats.Unreached++
+		return
+	}
+	p := n.path(e, target)
+	if p.cut || p.mute {
+		e.stats.Cut++
+		return
+	}
+	if p.congested(now) {
+		e.stats.Congested++
+		return
+	}
+	at := p.cross(now, len(b)+int(headers(len(b))))
+	if n.chance(oneOf(packets(len(b), packetMax), p.Loss)) {
+		e.stats.Lost++
+		return
+	}
+	copies := 1
+	if n.chance(p.Duplicate) {
+		copies = 2
+	}
+	for range copies {
+		// Each copy has bytes of its own: memberlist decrypts in place.
+		packet := &memberlist.Packet{Buf: bytes.Clone(b), From: t.addr}
+		n.schedule(delivery{at: at + n.delay(p, packets(len(b), packetMax)), host: target, packet: packet, port: to.Port()})
+	}
+}
+
+// get is the arrival of a datagram. The caller holds the network's mu.
 func (e *Endpoint) get(packet *memberlist.Packet, port uint16) {
-	e.net.mu.Lock()
-	t, up := e.transports[port], e.up
-	e.net.mu.Unlock()
-	if !up {
+	t := e.transports[port]
+	if !e.up {
 		return
 	}
 	if t == nil {
-		e.count.overflowed.Add(1)
+		e.stats.Unopened++
 		return
 	}
 	packet.Timestamp = time.Now()
 	select {
 	case t.packets <- packet:
-		e.count.packetsIn.Add(1)
-		e.count.bytesIn.Add(uint64(len(packet.Buf)))
+		e.stats.PacketsIn++
+		e.stats.BytesIn += uint64(len(packet.Buf))
+		e.stats.HeadersIn += headers(len(packet.Buf))
 	default:
-		e.count.overflowed.Add(1)
+		e.stats.Overflowed++
 	}
+}
+
+// packets is how many packets that many bytes are, of at most so many each.
+func packets(size, most int) int { return max(1, (size+most-1)/most) }
+
+// headers is how many bytes go with a datagram.
+func headers(size int) uint64 {
+	return datagramHeader + uint64(packets(size, packetMax)-1)*fragmentHeader
 }
