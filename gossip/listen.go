@@ -23,6 +23,10 @@ func (m *Mesh) take(e serf.Event) {
 		for _, sm := range e.Members {
 			mm := member(sm)
 			switch e.Type {
+			case serf.EventMemberJoin, serf.EventMemberUpdate:
+				// Serf may take one that has returned for leaving, because of what it
+				// once heard, and says nothing when it finds out better.
+				mm.Status = Alive
 			case serf.EventMemberReap:
 				mm.Status = Reaped
 			case serf.EventMemberFailed:

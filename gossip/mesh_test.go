@@ -294,3 +294,31 @@ func TestBadKeysAreErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestOneThatReturnsIsAlive: a member that joins after another has left hears of
+// that leave; when the other returns, it must not take it for leaving.
+func TestOneThatReturnsIsAlive(t *testing.T) {
+	inMesh(t, 3, nil, func(t *testing.T, all []testMember, network *sim.Network) {
+		join := func(m testMember) {
+			t.Helper()
+			if _, err := m.Join([]string{"10.0.0.1:8301"}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Second)
+		}
+		if err := all[2].Leave(); err != nil {
+			t.Fatal(err)
+		}
+		late := startMember(t, network, 3, nil)
+		defer late.Close()
+		join(late)
+		again := startMember(t, network, 4, func(c *Config) { c.ID = "id2" })
+		defer again.Close()
+		join(again)
+		for i, m := range []testMember{all[0], all[1], late} {
+			if got := m.status("id2"); got != Alive {
+				t.Errorf("%d sees it %q", i, got)
+			}
+		}
+	})
+}
