@@ -67,29 +67,27 @@ func (s *stopwatch) wait(limit time.Duration) (Delays, int) {
 	return d, s.want - len(d)
 }
 
-// Traffic is what the hosts sent in a time, headers of IP and UDP included.
+// Traffic is what a host sent in a time, the mean of all.
 type Traffic struct {
-	Packets float64 `json:"packets"` // datagrams, each host
-	Bytes   float64 `json:"bytes"`   // of datagrams, each host
-	Streams float64 `json:"streams"` // opened, each host
-	Stream  float64 `json:"stream"`  // bytes on streams, each host
+	Packets float64 `json:"packets"` // datagrams
+	Bytes   float64 `json:"bytes"`   // of datagrams, without headers
+	Headers float64 `json:"headers"` // of IP and UDP
+	Streams float64 `json:"streams"` // opened
+	Stream  float64 `json:"stream"`  // bytes on streams, TLS included
 }
 
-// Total is all bytes, each host.
-func (t Traffic) Total() float64 { return t.Bytes + t.Stream }
+// Payload is all bytes but the headers of IP, UDP and TCP.
+func (t Traffic) Payload() float64 { return t.Bytes + t.Stream }
 
 // Sub is the traffic since before.
 func (t Traffic) Sub(before Traffic) Traffic {
-	return Traffic{t.Packets - before.Packets, t.Bytes - before.Bytes, t.Streams - before.Streams, t.Stream - before.Stream}
+	return Traffic{t.Packets - before.Packets, t.Bytes - before.Bytes, t.Headers - before.Headers, t.Streams - before.Streams, t.Stream - before.Stream}
 }
 
 // Per is the traffic of one of n equal parts.
 func (t Traffic) Per(n float64) Traffic {
-	return Traffic{t.Packets / n, t.Bytes / n, t.Streams / n, t.Stream / n}
+	return Traffic{t.Packets / n, t.Bytes / n, t.Headers / n, t.Streams / n, t.Stream / n}
 }
-
-// udpHeader is of IPv4 and UDP.
-const udpHeader = 28
 
 // traffic is what all hosts have sent so far, per host.
 func (w *World) traffic() Traffic {
@@ -97,7 +95,8 @@ func (w *World) traffic() Traffic {
 	for _, h := range w.hosts {
 		s := h.end.Stats()
 		t.Packets += float64(s.PacketsOut)
-		t.Bytes += float64(s.BytesOut + udpHeader*s.PacketsOut)
+		t.Bytes += float64(s.BytesOut)
+		t.Headers += float64(s.HeadersOut)
 		t.Streams += float64(s.Dials)
 		t.Stream += float64(s.StreamBytesOut)
 	}

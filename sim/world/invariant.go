@@ -74,11 +74,12 @@ func (w *World) learned(h *Host, life int, n catalog.News) {
 func (w *World) watch(f watcher) (unwatch func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.watchers = append(w.watchers, f)
-	at := len(w.watchers) - 1
+	at := w.watched
+	w.watched++
+	w.watchers[at] = f
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.watchers[at] = func(*Host, int, catalog.News) {}
+		delete(w.watchers, at)
 	}
 }

@@ -74,9 +74,6 @@ func (w *World) run(plan Step, out *Outcome) error {
 		return fmt.Errorf("run %v: %w", plan, err)
 	}
 	ended := time.Now()
-	if err := w.spread(); err != nil { // what a plan may have lifted
-		return err
-	}
 	for w.agree() != nil && time.Since(ended) < healBudget && j.verdict() == nil {
 		time.Sleep(lookEvery)
 		j.look()

@@ -21,9 +21,8 @@ type Config struct {
 	Datacenters int // default 1
 	Racks       int // in each data centre; default 1
 
-	Latency time.Duration // one way within a data centre; default 0.5 ms
-	Jitter  time.Duration // added: uniform, from 0 to this; default a fifth of Latency
-	Far     time.Duration // one way between data centres; default 10 ms
+	Near *sim.Link // within a data centre; nil: 0.5 to 0.6 ms one way
+	Far  *sim.Link // between data centres; nil: 10 to 10.5 ms one way
 
 	Settings gossip.Settings // zero: those that ship
 	Disk     bool            // each host has a data directory of its own
@@ -46,14 +45,11 @@ func (c *Config) settle() {
 	if c.Racks == 0 {
 		c.Racks = 1
 	}
-	if c.Latency == 0 {
-		c.Latency = 500 * time.Microsecond
+	if c.Near == nil {
+		c.Near = &sim.Link{Latency: 500 * time.Microsecond, Jitter: 100 * time.Microsecond}
 	}
-	if c.Jitter == 0 {
-		c.Jitter = c.Latency / 5
-	}
-	if c.Far == 0 {
-		c.Far = 10 * time.Millisecond
+	if c.Far == nil {
+		c.Far = &sim.Link{Latency: 10 * time.Millisecond, Jitter: 500 * time.Microsecond}
 	}
 	if c.Settings == (gossip.Settings{}) {
 		c.Settings = gossip.LAN()
@@ -75,8 +71,6 @@ func (c *Config) check() error {
 		return fmt.Errorf("Datacenters: %d, want 1 to %d, the nodes", c.Datacenters, c.Nodes)
 	case c.Racks < 1 || c.Racks > c.Nodes:
 		return fmt.Errorf("Racks: %d, want 1 to %d, the nodes", c.Racks, c.Nodes)
-	case c.Latency < 0 || c.Jitter < 0 || c.Far < 0:
-		return fmt.Errorf("Latency, Jitter, Far: %v, %v, %v: none can be negative", c.Latency, c.Jitter, c.Far)
 	case c.Disk && c.Nodes > disksMax:
 		return fmt.Errorf("Disk: %d nodes, at most %d can have a disk", c.Nodes, disksMax)
 	}
@@ -96,7 +90,8 @@ type World struct {
 	dir   string // of the data directories
 
 	mu       sync.Mutex // held for moments; a node holds its own lock when it takes this one
-	watchers []watcher
+	watchers map[int]watcher
+	watched  int // how many there ever were
 	beliefs  timeline
 	calm     time.Time // since when no fault keeps hosts from hearing each other
 }
@@ -108,11 +103,11 @@ func New(c Config) (*World, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("make world: %w", err)
 	}
-	network, err := sim.NewNetwork(sim.Config{Seed: c.Seed, Latency: c.Latency, Jitter: c.Jitter})
+	network, err := sim.NewNetwork(sim.Config{Seed: c.Seed, Links: []sim.Link{*c.Far, *c.Near}})
 	if err != nil {
 		return nil, fmt.Errorf("make world: %w", err)
 	}
-	w := &World{cfg: c, net: network, byIP: make(map[netip.Addr]*Host), start: time.Now(), calm: time.Now()}
+	w := &World{cfg: c, net: network, byIP: make(map[netip.Addr]*Host), watchers: make(map[int]watcher), start: time.Now(), calm: time.Now()}
 	if c.Disk {
 		if w.dir, err = os.MkdirTemp("", "yodel-sim-"); err != nil {
 			return nil, errors.Join(fmt.Errorf("make world: %w", err), w.Close())
@@ -122,9 +117,6 @@ func New(c Config) (*World, error) {
 		if err := w.place(i); err != nil {
 			return nil, errors.Join(fmt.Errorf("make world: %w", err), w.Close())
 		}
-	}
-	if err := w.spread(); err != nil {
-		return nil, errors.Join(fmt.Errorf("make world: %w", err), w.Close())
 	}
 	return w, nil
 }
@@ -144,19 +136,6 @@ func (w *World) place(i int) error {
 	h.Address, h.end = end.Addr(), end
 	w.hosts = append(w.hosts, h)
 	w.byIP[h.Address] = h
-	return nil
-}
-
-// spread puts the data centres apart.
-func (w *World) spread() error {
-	for i := 1; i <= w.cfg.Datacenters; i++ {
-		for j := i + 1; j <= w.cfg.Datacenters; j++ {
-			far := sim.Latency{A: fmt.Sprintf("dc%d", i), B: fmt.Sprintf("dc%d", j), Mean: w.cfg.Far, Jitter: w.cfg.Far / 20}
-			if err := w.net.Apply(far); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
 }
 
