@@ -51,7 +51,7 @@ func trials(t *testing.T) []trial {
 // some is fewer in a short trial.
 func (x trial) some(count int) int {
 	if x.short {
-		return count / 2
+		return count / 3
 	}
 	return count
 }
@@ -139,7 +139,7 @@ func TestNewsSpreadsAsInTheRealCode(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			var real [][]time.Duration
 			var bytes float64
-			words := x.some(100)
+			words := x.some(120)
 			inReal(t, x.nodes, x.settings, 1, func(r *mesh) {
 				_, before, _ := r.traffic()
 				began := time.Now()
@@ -155,7 +155,7 @@ func TestNewsSpreadsAsInTheRealCode(t *testing.T) {
 				wire := Measured()
 				bytes = (float64(after-before)/float64(x.nodes) - probes*float64(wire.Ping+wire.Ack)) / float64(words)
 			})
-			s, err := Spread(worldOf(x.nodes, x.settings), 1000)
+			s, err := Spread(worldOf(x.nodes, x.settings), x.some(800))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +176,7 @@ func TestDeathsAreSeenAsInTheRealCode(t *testing.T) {
 	for _, x := range trials(t) {
 		t.Run(x.name, func(t *testing.T) {
 			const kills = 3
-			rounds := x.some(10)
+			rounds := x.some(15)
 			var real [][]time.Duration
 			inReal(t, x.nodes+rounds*kills/2, x.settings, 2, func(r *mesh) {
 				for round := range rounds {
@@ -185,7 +185,7 @@ func TestDeathsAreSeenAsInTheRealCode(t *testing.T) {
 			})
 			c := worldOf(x.nodes, x.settings)
 			c.Kills = kills
-			detections, err := Kill(c, 100)
+			detections, err := Kill(c, x.some(120))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,13 +204,13 @@ func TestRestCostsAsInTheRealCode(t *testing.T) {
 	for _, x := range trials(t) {
 		t.Run(x.name, func(t *testing.T) {
 			c := worldOf(x.nodes, x.settings)
-			d := time.Duration(x.some(4)) * newWorld(c.withDefaults()).groups[0].pushPull // each node has so many in it, and not one more
-			model, err := Idle(c, 10*d)
+			d := time.Duration(x.some(3)) * newWorld(c.withDefaults()).groups[0].pushPull // each node has so many in it, and not one more
+			model, err := Idle(c, 3*d)
 			if err != nil {
 				t.Fatal(err)
 			}
 			inReal(t, x.nodes, x.settings, 3, func(r *mesh) {
-				time.Sleep(d / time.Duration(x.some(4))) // the first one is late
+				time.Sleep(d / time.Duration(x.some(3))) // the first one is late
 				p0, b0, s0 := r.traffic()
 				time.Sleep(d)
 				p1, b1, s1 := r.traffic()

@@ -184,7 +184,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		t.Fatalf("%d suspicions, %d bytes", w.count.suspicions, w.extra)
 	}
 	w.Links.Datacenter.Loss = 0
-	if err := w.run(10*time.Minute, nil); err != nil {
+	if err := w.run(5*time.Minute, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range w.subjects {

@@ -27,14 +27,14 @@ func TestPullsRepairAsInTheRealCode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a mesh of the real code")
 	}
-	const nodes, words = 30, 40
+	const nodes, words = 24, 30
 	var real [][]time.Duration
 	synctest.Test(t, func(t *testing.T) { real = pulledByNodes(t, nodes, words) })
 	c := worldOf(nodes, gossip.LAN())
 	c.News.Silent = true
 	// node's constants of the same names, and its pullFruitful
 	c.Settings.PullPause, c.Settings.PullPausePerNode, c.Settings.PullPatience = 300*time.Millisecond, time.Millisecond, 10*time.Second
-	s, err := Spread(c, 1000)
+	s, err := Spread(c, 400)
 	if err != nil {
 		t.Fatal(err)
 	}

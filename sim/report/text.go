@@ -75,11 +75,14 @@ func numberWidths(t Table) []int {
 	return widths
 }
 
-// numbers says whether a column holds numbers: each cell begins with one, or
-// says that there is none.
+// numbers says whether a column holds numbers: each cell is one, perhaps with a
+// unit, or says that there is none.
 func numbers(t Table, column int) bool {
 	for _, row := range t.Rows {
-		first, _, _ := strings.Cut(row[column], " ")
+		first, unit, _ := strings.Cut(row[column], " ")
+		if strings.Contains(unit, " ") {
+			return false
+		}
 		first = strings.TrimRight(strings.ReplaceAll(first, ",", ""), "%")
 		if _, err := strconv.ParseFloat(first, 64); err != nil && first != "-" && first != "" && first != "never" {
 			return false
