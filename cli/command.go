@@ -73,7 +73,7 @@ func Command(env Env) *cobra.Command {
 		s.members(), s.nodes(), s.services(), s.checks(), s.node(),
 		s.join(), s.leave(), s.forceLeave(), s.reload(), s.keyring(),
 		s.register(), s.deregister(), s.maint(),
-		s.inventory(), s.hosts(), s.rack(), s.doctor(), s.version(), s.probeStore(),
+		s.inventory(), s.hosts(), s.rack(), s.doctor(), s.sim(), s.version(), s.probeStore(),
 	)
 	root.InitDefaultCompletionCmd()
 	usageArgs(root)

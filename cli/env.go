@@ -17,6 +17,7 @@ type Env struct {
 	Out, Err io.Writer
 	Getenv   func(string) string
 	Terminal bool   // Out is a terminal
+	Watched  bool   // Err is a terminal: somebody waits there
 	Program  string // the path of this very program; empty: it cannot be run again
 	// Signals begins to catch INT, TERM and HUP. Only the agent calls it: every
 	// other command ends by them as programs do.
@@ -34,7 +35,7 @@ const (
 func Main() int {
 	return Run(context.Background(), Env{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
-		Terminal: isTerminal(os.Stdout), Program: program(os.Args[0]), Signals: catchSignals,
+		Terminal: isTerminal(os.Stdout), Watched: isTerminal(os.Stderr), Program: program(os.Args[0]), Signals: catchSignals,
 	})
 }
 

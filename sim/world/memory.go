@@ -42,3 +42,16 @@ func available() (bytes uint64, known bool) {
 	}
 	return 0, false
 }
+
+// resident is what this process has of memory now, where the system tells.
+func resident() uint64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, pages uint64
+	if _, err := fmt.Sscan(string(b), &size, &pages); err != nil {
+		return 0
+	}
+	return pages * uint64(os.Getpagesize())
+}
