@@ -10,7 +10,7 @@ import (
 
 const (
 	bootStep   = 10 * time.Millisecond // between two starts of a warm boot
-	bootBudget = 5 * time.Minute       // of virtual time, until all know all
+	bootBudget = 2 * time.Minute       // of virtual time, until all know all
 	coldSpread = 10 * time.Second      // a cold boot starts all hosts within it
 	gossipDone = 40 * time.Second      // until what a warm boot has in its queues is gossiped to nobody
 )

@@ -126,7 +126,7 @@ func news(w *World, m Measurement) (finding, error) {
 	return finding{
 		row: []string{
 			fmt.Sprint(m.Count), short(all.At(0.5)), short(all.At(0.99)), short(last.At(0.5)), short(last.Max()), fmt.Sprint(s.Missed),
-			number1(s.Traffic.Packets), number0(s.Traffic.Payload()),
+			number1(s.Traffic.Packets), number0(s.Traffic.Bytes),
 		},
 		curve: all, whole: len(all) + s.Missed,
 	}, nil

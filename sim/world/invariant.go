@@ -26,7 +26,7 @@ type invariant struct {
 // invariants are all that is checked, made new for a run.
 func (w *World) invariants() []invariant {
 	return []invariant{
-		{name: "catalogs converge", healed: w.converged},
+		{name: converge, healed: w.converged},
 		{name: "an entry never changes under its number", news: newNumbers().look},
 		{name: "nothing deleted returns", news: newDeletions().look},
 		{name: "no answer holds a dead or critical instance", look: w.answers},

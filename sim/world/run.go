@@ -12,6 +12,9 @@ import (
 // believes what is true: a healed partition 15 s, a wiped host 10.
 const healBudget = 30 * time.Second
 
+// converge is the invariant of what a mesh is for.
+const converge = "catalogs converge"
+
 // Outcome is how a run went.
 type Outcome struct {
 	Seed   uint64        `json:"seed"`
@@ -36,7 +39,7 @@ func Run(c Config, plan Step) (out Outcome, err error) {
 		return out, fmt.Errorf("run %v: %w", plan, err)
 	}
 	if err := w.Boot(); err != nil {
-		return out, err
+		return out, &Violation{Invariant: converge, At: w.Elapsed(), What: fmt.Sprintf("at boot: %v", err), Seed: c.Seed, Plan: plan.String()}
 	}
 	return out, w.run(plan, &out)
 }
