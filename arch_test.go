@@ -51,7 +51,7 @@ var homes = map[string][]string{
 	"github.com/fxamacker/cbor":           {"catalog"},
 	"github.com/prometheus/client_golang": {"node"},
 	"github.com/spf13/cobra":              {"cli"},
-	"google.golang.org/grpc":              {"checks"},
+	"google.golang.org/protobuf":          {"checks"},
 	"github.com/coreos/go-systemd":        {"checks", "cli"},
 }
 
