@@ -67,7 +67,7 @@ func (b *belief) row(o catalog.Origin) catalog.Row {
 // full is how many members are alive and have said what they have to say.
 func (b *belief) full() (count int) {
 	for _, n := range b.catalog.View().Nodes() {
-		if n.Status == catalog.Alive && n.Version != "" && n.Facts.CPU.Threads > 0 {
+		if n.Status == catalog.Alive && n.Version != "" && n.Facts.Part("CPU").(catalog.CPU).Threads > 0 {
 			count++
 		}
 	}
