@@ -66,8 +66,8 @@ func (w *writer) write(t testing.TB) {
 func believed(c *Catalog, o Origin) map[string]string {
 	out := make(map[string]string)
 	if k := c.origins[o]; k != nil {
-		for key := range k.said.entries {
-			out[key] = string(k.said.belief(key).Value)
+		for _, e := range k.said.entries {
+			out[e.Key] = string(k.said.belief(e.Key).Value)
 		}
 		for key, e := range k.said.early {
 			out[key] = string(e.Value)
