@@ -96,6 +96,36 @@ func Decode(b []byte, v any) error {
 	return nil
 }
 
+// entryOverhead is more than the encoding adds to the key and value of an entry.
+const entryOverhead = 24
+
+// Split is a whole delta (From 0) as deltas for one number range after the
+// other, each of at most max bytes of entries, or of one entry. Whoever knows
+// nothing of the origin and learns them in order knows all of it; if one is
+// missing he knows that something is.
+func (d Delta) Split(max int) []Delta {
+	var parts []Delta
+	rest := d.Entries // by number
+	for from := d.From; ; {
+		part, size, count := d, 0, 0
+		for count < len(rest) {
+			size += len(rest[count].Key) + len(rest[count].Value) + entryOverhead
+			if count > 0 && size > max {
+				break
+			}
+			count++
+		}
+		part.From, part.Entries, rest = from, rest[:count:count], rest[count:]
+		if len(rest) > 0 {
+			part.To = part.Entries[count-1].Number
+		}
+		from, parts = part.To, append(parts, part)
+		if len(rest) == 0 {
+			return parts
+		}
+	}
+}
+
 // check refuses a delta that no honest origin sends.
 func (d Delta) check() error {
 	if d.To < d.From {
