@@ -52,6 +52,14 @@ type Row struct {
 	Have   uint64
 }
 
+// Question asks another host for what it knows and this one does not: what this
+// one has of the origins named, and whether it wants to hear of others too.
+type Question struct {
+	_    struct{} `cbor:",toarray"`
+	All  bool
+	Rows []Row
+}
+
 // codec is CBOR (RFC 8949) with every length bounded: it reads foreign bytes.
 var codec = newCodec()
 

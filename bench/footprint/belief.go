@@ -51,7 +51,7 @@ func (b *belief) saw(m catalog.Member) {
 
 func (b *belief) summary() uint64 { return b.sum.Load() }
 
-func (b *belief) missing(q question) []catalog.Delta {
+func (b *belief) missing(q catalog.Question) []catalog.Delta {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.catalog.Missing(q.Rows, q.All)
