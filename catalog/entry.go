@@ -10,11 +10,11 @@ import (
 // Limits of what one origin may say. They bound the memory that a hostile or
 // mistaken member can take on every host of the mesh.
 const (
-	KeyMax     = 256      // bytes; a service id and its kind
-	ValueMax   = 64 << 10 // bytes; 24 disks are 4 kB, 512 mounts 60 kB
-	EntriesMax = 4096     // live entries of one origin; a crowded host has 300 checks
-	SizeMax    = 1 << 20  // bytes of all entries of one origin
-	OutputMax  = 512      // bytes of a check's output that travel: what fits a gossip message with the rest
+	KeyMax     = 256       // bytes; a service id and its kind
+	ValueMax   = 64 << 10  // bytes; 24 disks are 4 kB, 512 mounts 60 kB
+	EntriesMax = 4096      // live entries of one origin; a crowded host has 300 checks
+	SizeMax    = 768 << 10 // bytes of all entries of one origin: with what the encoding adds, one message between peers
+	OutputMax  = 512       // bytes of a check's output that travel: what fits a gossip message with the rest
 
 	// tombstonesMax is how many deletions of one origin are remembered one by
 	// one. A peer that missed more is sent the origin whole.

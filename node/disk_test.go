@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yodel-mesh/yodel/catalog"
+	"github.com/yodel-mesh/yodel/peer"
 	"github.com/yodel-mesh/yodel/store"
 )
 
@@ -62,5 +63,26 @@ func TestTheLargestOriginIsKept(t *testing.T) {
 	each(d, bucketCatalog, catalog.Decode, restore)
 	if values != 1 {
 		t.Errorf("%d values are left of one small origin", values)
+	}
+}
+
+// The largest origin fits a frame, whatever goes before it.
+func TestFramesFitThePeerPort(t *testing.T) {
+	large := catalog.Delta{Origin: catalog.Origin{2}, From: 1 << 62, To: 1<<62 + catalog.EntriesMax}
+	for i := range uint64(catalog.EntriesMax) {
+		e := catalog.Entry{Number: large.From + i + 1, Key: fmt.Sprintf("%04d", i), Value: make([]byte, catalog.SizeMax/catalog.EntriesMax-4)}
+		large.Entries = append(large.Entries, e)
+	}
+	small := catalog.Delta{Origin: catalog.Origin{1}, To: 4, Entries: []catalog.Entry{{Number: 4, Key: "k", Value: make([]byte, frameTarget-1000)}}}
+	frames, rest := 0, []catalog.Delta{small, large, small}
+	for len(rest) > 0 {
+		frame, left, err := nextFrame(rest)
+		if err != nil || len(frame) > peer.FrameMax {
+			t.Fatalf("a frame of %d bytes, limit %d; %v", len(frame), peer.FrameMax, err)
+		}
+		frames, rest = frames+1, left
+	}
+	if frames != 3 {
+		t.Errorf("%d frames, want 3", frames)
 	}
 }

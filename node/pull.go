@@ -213,12 +213,15 @@ func (n *Node) servePull(_ context.Context, _ [16]byte, s *peer.Stream) error {
 	return nil
 }
 
-// nextFrame encodes as many deltas as make a frame of a good size.
+// nextFrame encodes as many deltas as make a frame of a good size, at least one.
 func nextFrame(deltas []catalog.Delta) (frame []byte, rest []catalog.Delta, err error) {
 	size, count := 0, 0
-	for count < len(deltas) && (count == 0 || size < frameTarget) {
+	for count < len(deltas) {
 		for _, e := range deltas[count].Entries {
 			size += len(e.Key) + len(e.Value) + 16
+		}
+		if count > 0 && size > frameTarget {
+			break
 		}
 		count++
 	}
