@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ var homes = map[string][]string{
 	"github.com/fxamacker/cbor":           {"catalog"},
 	"github.com/prometheus/client_golang": {"node"},
 	"github.com/spf13/cobra":              {"cli"},
-	"google.golang.org/grpc":              {"checks"},
+	"google.golang.org/protobuf":          {"checks"},
 	"github.com/coreos/go-systemd":        {"checks", "cli"},
 }
 
@@ -138,6 +139,24 @@ func TestNoPackageRunsByItself(t *testing.T) {
 			if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "init" && f.Recv == nil {
 				t.Errorf("%s: an init function; a thousand nodes live in one process", s.path)
 			}
+		}
+	}
+}
+
+// Who calls a method by a name that is not in the program, as text/template
+// does, makes the linker keep every method of every type: a fifth of the file,
+// and all of it resident (DESIGN.md, section 3.4).
+func TestNoMethodIsCalledByName(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it links the program")
+	}
+	out, err := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), "yodel"), "-ldflags", "-dumpdep", ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out[:min(len(out), 2000)])
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "<ReflectMethod>") {
+			t.Fatalf("the first who does: %s", line)
 		}
 	}
 }

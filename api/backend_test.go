@@ -35,13 +35,21 @@ func newFleet(t testing.TB) *fleet {
 
 func origin(i int) catalog.Origin { return catalog.Origin{0: 0xa0, 15: byte(i)} }
 
+func told(f catalog.Facts) catalog.Told {
+	t, err := catalog.Tell(f)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
 // host is dn0 to dn5: two racks, one service, one failing check.
 func host(i int) *catalog.Node {
 	n := &catalog.Node{
 		Origin: origin(i), Name: fmt.Sprintf("dn%d.example.com", i), FQDN: fmt.Sprintf("dn%d.example.com", i),
 		Address: fmt.Sprintf("10.0.0.%d", 10+i), Datacenter: "dc1", Rack: fmt.Sprintf("/dc1/r1%d", i%2), Version: "0.1.0",
 		Tags: map[string]string{"role": "datanode"}, Meta: map[string]string{"disks": fmt.Sprint(2 + 4*i)},
-		Facts: &catalog.Facts{
+		Facts: told(catalog.Facts{
 			OS:     catalog.OS{Name: "debian", Version: "12", Kernel: fmt.Sprintf("5.%d.0-28", 8+i)},
 			CPU:    catalog.CPU{Threads: 8 * (i + 1)},
 			Memory: catalog.Memory{Total: uint64(i+1) * 32_000_000_000},
@@ -50,7 +58,7 @@ func host(i int) *catalog.Node {
 				{Name: "sdb", Size: uint64(i) * 4e12, Type: "hdd", Rotational: true},
 			},
 			Boot: catalog.Boot{Time: time.Date(2026, 11, 1+i, 0, 0, 0, 0, time.UTC)},
-		},
+		}),
 		Services: []*catalog.Service{{ID: "datanode", Name: "datanode", Port: 9866, Tags: []string{"hdfs", "v3"}}},
 		Checks:   []*catalog.Check{{ID: "disk", Name: "Disk", Status: catalog.Passing}},
 	}
@@ -67,7 +75,7 @@ func host(i int) *catalog.Node {
 // say puts a node into the catalog, through its one door.
 func (f *fleet) say(t testing.TB, n *catalog.Node) {
 	t.Helper()
-	values, err := catalog.FactEntries(*n.Facts)
+	values, err := catalog.FactEntries(n.Facts.Facts())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-bexpr/grammar"
+
+	"github.com/yodel-mesh/yodel/catalog"
 )
 
 // test is a compiled part of a filter.
@@ -202,6 +204,8 @@ func step(o operand, name string) (operand, error) {
 	full := o.name + "." + name
 	switch {
 	case isTime(o.typ):
+	case o.typ == reflect.TypeFor[catalog.Told]():
+		return toldStep(o, name)
 	case o.typ.Kind() == reflect.Struct:
 		return fieldStep(o, name)
 	case o.typ.Kind() == reflect.Map:
@@ -231,28 +235,52 @@ func step(o operand, name string) (operand, error) {
 }
 
 func fieldStep(o operand, name string) (operand, error) {
+	f, err := fieldOf(o.typ, o.name, name)
+	if err != nil {
+		return o, err
+	}
+	return deref(operand{o.name + "." + wireName(f), f.Type, func(s *scope) (reflect.Value, bool) {
+		v, ok := o.value(s)
+		if !ok {
+			return v, false
+		}
+		return v.FieldByIndex(f.Index), true
+	}}), nil
+}
+
+// toldStep goes to a part of the facts and decodes no other.
+func toldStep(o operand, name string) (operand, error) {
+	f, err := fieldOf(reflect.TypeFor[catalog.Facts](), o.name, name)
+	if err != nil {
+		return o, err
+	}
+	return operand{o.name + "." + wireName(f), f.Type, func(s *scope) (reflect.Value, bool) {
+		v, ok := o.value(s)
+		if !ok {
+			return v, false
+		}
+		return reflect.ValueOf(v.Interface().(catalog.Told).Part(f.Name)), true
+	}}, nil
+}
+
+// fieldOf is the field that has a name, in any case, of a thing of type t.
+func fieldOf(t reflect.Type, thing, name string) (reflect.StructField, error) {
 	var names []string
-	for _, f := range reflect.VisibleFields(o.typ) {
+	for _, f := range reflect.VisibleFields(t) {
 		if !f.IsExported() || f.Anonymous {
 			continue
 		}
 		wire := wireName(f)
-		if !strings.EqualFold(wire, name) && !strings.EqualFold(f.Name, name) {
-			names = append(names, wire)
-			continue
+		if strings.EqualFold(wire, name) || strings.EqualFold(f.Name, name) {
+			return f, nil
 		}
-		return deref(operand{o.name + "." + wire, f.Type, func(s *scope) (reflect.Value, bool) {
-			v, ok := o.value(s)
-			if !ok {
-				return v, false
-			}
-			return v.FieldByIndex(f.Index), true
-		}}), nil
+		names = append(names, wire)
 	}
+	var none reflect.StructField
 	if hint := didYouMean(name, names); hint != "" {
-		return o, fmt.Errorf("%s has no field %s%s", o.name, name, hint)
+		return none, fmt.Errorf("%s has no field %s%s", thing, name, hint)
 	}
-	return o, fmt.Errorf("%s has no field %s; it has %s", o.name, name, strings.Join(names, ", "))
+	return none, fmt.Errorf("%s has no field %s; it has %s", thing, name, strings.Join(names, ", "))
 }
 
 func wireName(f reflect.StructField) string {

@@ -55,7 +55,7 @@ func nodeFields() []field[*catalog.Node] {
 		of("PeerPort", func(n node) int { return n.PeerPort }),
 		of("Tags", func(n node) map[string]string { return n.Tags }),
 		of("Meta", func(n node) map[string]string { return n.Meta }),
-		of("Facts", func(n node) *catalog.Facts { return n.Facts }),
+		of("Facts", func(n node) catalog.Told { return n.Facts }),
 		of("Health", NodeHealth),
 		of("Services", nodeServices),
 		of("Instances", nodeInstances),
@@ -129,6 +129,6 @@ func ofNode[T any](node func(T) *catalog.Node) []field[T] {
 		of("NodeMeta", func(v T) map[string]string { return node(v).Meta }),
 		of("Datacenter", func(v T) string { return node(v).Datacenter }),
 		of("Rack", func(v T) string { return node(v).Rack }),
-		of("Facts", func(v T) *catalog.Facts { return node(v).Facts }),
+		of("Facts", func(v T) catalog.Told { return node(v).Facts }),
 	}
 }

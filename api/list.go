@@ -1,7 +1,6 @@
 package api
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/yodel-mesh/yodel/catalog"
@@ -69,16 +68,6 @@ func NodeHealth(n *catalog.Node) catalog.Health {
 func whole(n *catalog.Node) *catalog.Node {
 	c := *n
 	c.Tags, c.Meta = wholeMap(c.Tags), wholeMap(c.Meta)
-	f := catalog.Facts{}
-	if c.Facts != nil {
-		f = *c.Facts
-	}
-	f.Disks, f.Mounts = wholeList(f.Disks), wholeList(f.Mounts)
-	f.Interfaces = wholeList(slices.Clone(f.Interfaces))
-	for i := range f.Interfaces {
-		f.Interfaces[i].Addresses = wholeList(f.Interfaces[i].Addresses)
-	}
-	c.Facts = &f
 	services := make([]*catalog.Service, len(c.Services))
 	for i, s := range c.Services {
 		filled := wholeService(*s)

@@ -63,7 +63,7 @@ func TestMeshThroughTheClient(t *testing.T) {
 	}
 	c, ctx := serve(t, f, Config{}), t.Context()
 	nodes, err := c.Nodes(ctx, Selection{Filter: `rack == "/dc1/r10" and Facts.Memory.Total > 64000000000`, Tags: []string{"role=datanode"}})
-	if err != nil || len(nodes) != 2 || nodes[0].Name != "dn2.example.com" || nodes[0].Facts.Memory.Total != 96e9 {
+	if err != nil || len(nodes) != 2 || nodes[0].Name != "dn2.example.com" || nodes[0].Facts.Facts().Memory.Total != 96e9 {
 		t.Fatalf("nodes: %v, %v", nodes, err)
 	}
 	for _, name := range []string{"DN2.example.com", "dn2.example.com.", origin(2).String()} {
@@ -218,7 +218,7 @@ func TestNothingIsNull(t *testing.T) {
 		}
 	}
 	f.say(t, &catalog.Node{Origin: origin(1), Name: "bare", Services: []*catalog.Service{{ID: "a", Name: "a"}},
-		Checks: []*catalog.Check{{ID: "c"}}, Facts: &catalog.Facts{Interfaces: []catalog.Interface{{Name: "lo"}}}})
+		Checks: []*catalog.Check{{ID: "c"}}, Facts: told(catalog.Facts{Interfaces: []catalog.Interface{{Name: "lo"}}})})
 	for _, path := range []string{"mesh/nodes", "mesh/node/bare", "mesh/services", "mesh/checks", "agent/self", "agent/members", "operator/keyring"} {
 		if code, text, _ := raw(t, c, "GET", "/v1/"+path, ""); code != 200 || null.MatchString(text) {
 			t.Errorf("%s: %d %s", path, code, text)

@@ -112,8 +112,8 @@ func (c *Catalog) newKnown(d Delta, now time.Time) *known {
 		status = Failed // until gossip shows it
 	}
 	return &known{
-		said: newSaid(),
-		node: &Node{Origin: d.Origin, Status: status, StatusSince: now, LastSeen: d.seen(now), Facts: &Facts{}},
+		said: new(said),
+		node: &Node{Origin: d.Origin, Status: status, StatusSince: now, LastSeen: d.seen(now)},
 	}
 }
 
@@ -152,7 +152,7 @@ func (c *Catalog) Saw(m Member) News {
 	k, ok := c.origins[m.Origin]
 	news := News{Origin: m.Origin}
 	if !ok {
-		k = &known{said: newSaid(), node: &Node{Origin: m.Origin, Facts: &Facts{}, LastSeen: m.At}}
+		k = &known{said: new(said), node: &Node{Origin: m.Origin, LastSeen: m.At}}
 		c.origins[m.Origin] = k
 	} else {
 		news.Before = k.node

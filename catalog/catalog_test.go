@@ -66,8 +66,8 @@ func (w *writer) write(t testing.TB) {
 func believed(c *Catalog, o Origin) map[string]string {
 	out := make(map[string]string)
 	if k := c.origins[o]; k != nil {
-		for key := range k.said.entries {
-			out[key] = string(k.said.belief(key).Value)
+		for _, e := range k.said.entries {
+			out[e.Key] = string(k.said.belief(e.Key).Value)
 		}
 		for key, e := range k.said.early {
 			out[key] = string(e.Value)
@@ -359,4 +359,51 @@ func FuzzLearnNeverPanicsAndNeverExceedsLimits(f *testing.F) {
 			t.Fatalf("what we pass on cannot be read: %v", err)
 		}
 	})
+}
+
+// The parts of a delta, learned in order, are the delta; without one of them
+// the catalog knows that it does not know all.
+func TestSplit(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 300 {
+		d := Delta{Origin: origin(1), Status: Alive, Floor: r.Uint64N(5)}
+		for range r.IntN(40) {
+			d.To += 1 + r.Uint64N(3)
+			e := Entry{Number: d.To, Key: fmt.Sprintf("x/%d", d.To), Value: make([]byte, 1+r.IntN(300))}
+			if r.IntN(5) == 0 {
+				e.Value = nil
+			}
+			d.Entries = append(d.Entries, e)
+		}
+		d.To += r.Uint64N(2) // the latest may be forgotten
+		most := 1 + r.IntN(1000)
+		parts := d.Split(most)
+		lost := r.IntN(len(parts))
+		whole, some := New(origin(2), memory), New(origin(2), memory)
+		for i, p := range parts {
+			size := 0
+			for _, e := range p.Entries {
+				size += len(mustEncode(t, e))
+			}
+			if size > most && len(p.Entries) > 1 {
+				t.Fatalf("part %d of %d entries takes %d bytes, limit %d", i, len(p.Entries), size, most)
+			}
+			mustLearn(t, whole, p)
+			if i != lost {
+				mustLearn(t, some, p)
+			}
+		}
+		plain := New(origin(2), memory)
+		mustLearn(t, plain, d)
+		if whole.Summary() != plain.Summary() || !equal(believed(whole, d.Origin), believed(plain, d.Origin)) {
+			t.Fatalf("%d parts of %d entries are not the whole", len(parts), len(d.Entries))
+		}
+		if len(parts) > 1 && some.Summary() == plain.Summary() {
+			t.Fatalf("part %d of %d is missing, and nobody knows", lost, len(parts))
+		}
+		mustLearn(t, some, plain.Since(d.Origin, some.Digest(d.Origin)[0].Have))
+		if !equal(believed(some, d.Origin), believed(plain, d.Origin)) {
+			t.Fatalf("part %d of %d is missing, and a pull does not repair it", lost, len(parts))
+		}
+	}
 }

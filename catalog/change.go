@@ -53,8 +53,8 @@ func changes(before, after *Node, now time.Time) []Change {
 	diffMaps("tag ", before.Tags, after.Tags, note)
 	diffMaps("meta ", before.Meta, after.Meta, note)
 	diffMaps("service ", services(before), services(after), note)
-	if before.Facts != after.Facts {
-		for _, d := range Differences(*before.Facts, *after.Facts) {
+	if !before.Facts.equal(after.Facts) {
+		for _, d := range Differences(before.Facts.Facts(), after.Facts.Facts()) {
 			note(d.What, d.Before, d.After)
 		}
 	}

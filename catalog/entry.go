@@ -10,11 +10,11 @@ import (
 // Limits of what one origin may say. They bound the memory that a hostile or
 // mistaken member can take on every host of the mesh.
 const (
-	KeyMax     = 256      // bytes; a service id and its kind
-	ValueMax   = 64 << 10 // bytes; 24 disks are 4 kB, 512 mounts 60 kB
-	EntriesMax = 4096     // live entries of one origin; a crowded host has 300 checks
-	SizeMax    = 1 << 20  // bytes of all entries of one origin
-	OutputMax  = 512      // bytes of a check's output that travel: what fits a gossip message with the rest
+	KeyMax     = 256       // bytes; a service id and its kind
+	ValueMax   = 64 << 10  // bytes; 24 disks are 4 kB, 512 mounts 60 kB
+	EntriesMax = 4096      // live entries of one origin; a crowded host has 300 checks
+	SizeMax    = 768 << 10 // bytes of all entries of one origin: with what the encoding adds, one message between peers
+	OutputMax  = 512       // bytes of a check's output that travel: what fits a gossip message with the rest
 
 	// tombstonesMax is how many deletions of one origin are remembered one by
 	// one. A peer that missed more is sent the origin whole.
@@ -50,6 +50,14 @@ type Row struct {
 	_      struct{} `cbor:",toarray"`
 	Origin Origin
 	Have   uint64
+}
+
+// Question asks another host for what it knows and this one does not: what this
+// one has of the origins named, and whether it wants to hear of others too.
+type Question struct {
+	_    struct{} `cbor:",toarray"`
+	All  bool
+	Rows []Row
 }
 
 // codec is CBOR (RFC 8949) with every length bounded: it reads foreign bytes.
@@ -94,6 +102,36 @@ func Decode(b []byte, v any) error {
 		return fmt.Errorf("decode %T: %w", v, err)
 	}
 	return nil
+}
+
+// entryOverhead is more than the encoding adds to the key and value of an entry.
+const entryOverhead = 24
+
+// Split is a whole delta (From 0) as deltas for one number range after the
+// other, each of at most max bytes of entries, or of one entry. Whoever knows
+// nothing of the origin and learns them in order knows all of it; if one is
+// missing he knows that something is.
+func (d Delta) Split(max int) []Delta {
+	var parts []Delta
+	rest := d.Entries // by number
+	for from := d.From; ; {
+		part, size, count := d, 0, 0
+		for count < len(rest) {
+			size += len(rest[count].Key) + len(rest[count].Value) + entryOverhead
+			if count > 0 && size > max {
+				break
+			}
+			count++
+		}
+		part.From, part.Entries, rest = from, rest[:count:count], rest[count:]
+		if len(rest) > 0 {
+			part.To = part.Entries[count-1].Number
+		}
+		from, parts = part.To, append(parts, part)
+		if len(rest) == 0 {
+			return parts
+		}
+	}
 }
 
 // check refuses a delta that no honest origin sends.

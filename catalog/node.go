@@ -37,7 +37,7 @@ type Node struct {
 	PeerPort    int               `json:"PeerPort"`
 	Tags        map[string]string `json:"Tags"`
 	Meta        map[string]string `json:"Meta"`
-	Facts       *Facts            `json:"Facts"`
+	Facts       Told              `json:"Facts"`
 	Services    []*Service        `json:"Services"` // sorted by id
 	Checks      []*Check          `json:"Checks"`   // sorted by id
 	Conflict    string            `json:"Conflict,omitempty"`
@@ -77,12 +77,13 @@ func (n *Node) with(entries []Entry) (*Node, []error) {
 }
 
 // take changes n, which nobody else has seen yet.
-func (n *Node) take(e Entry) error {
+func (n *Node) take(e Entry) (err error) {
 	switch {
 	case e.Key == KeyHost:
 		return n.takeHost(e)
 	case strings.HasPrefix(e.Key, keyFacts):
-		return n.takeFact(e, e.Key[len(keyFacts):])
+		n.Facts, err = n.Facts.with(e.Key[len(keyFacts):], e.Value)
+		return err
 	case strings.HasPrefix(e.Key, keyService):
 		return take(&n.Services, e, e.Key[len(keyService):], func(s *Service) string { return s.ID })
 	case strings.HasPrefix(e.Key, keyCheck):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 )
 
 // said is all that one origin said, as far as it is known here.
@@ -16,15 +17,24 @@ import (
 type said struct {
 	have       uint64           // everything up to this number is known
 	floor      uint64           // deletions up to this number are forgotten
-	entries    map[string]Entry // by key, up to have; deletions above floor included
-	early      map[string]Entry // by key, above have: believed at once, completed by a pull
+	entries    []Entry          // up to have; deletions above floor included. Sorted by key: a map takes twice the room
+	early      map[string]Entry // by key, above have: believed at once, completed by a pull; mostly nil
 	tombstones int              // among entries
 	size       int              // bytes of entries
 	earlySize  int              // bytes of early
 }
 
-func newSaid() *said {
-	return &said{entries: make(map[string]Entry), early: make(map[string]Entry)}
+// find is where an entry is, or would be.
+func (s *said) find(key string) (at int, found bool) {
+	return slices.BinarySearchFunc(s.entries, key, func(e Entry, key string) int { return strings.Compare(e.Key, key) })
+}
+
+// entry is what is known for certain under a key.
+func (s *said) entry(key string) Entry {
+	if at, found := s.find(key); found {
+		return s.entries[at]
+	}
+	return Entry{}
 }
 
 // belief is the latest entry known under a key.
@@ -32,7 +42,7 @@ func (s *said) belief(key string) Entry {
 	if e, ok := s.early[key]; ok {
 		return e
 	}
-	return s.entries[key]
+	return s.entry(key)
 }
 
 // apply takes a delta and answers which entries were news, in the order of
@@ -55,10 +65,13 @@ func (s *said) apply(d Delta) (news []Entry, gap bool, err error) {
 		return nil, false, err
 	}
 	for _, key := range gone {
-		if _, early := s.early[key]; !early && s.entries[key].Value != nil {
+		if _, early := s.early[key]; !early && s.entry(key).Value != nil {
 			news = append(news, Entry{Key: key})
 		}
 		s.drop(key)
+	}
+	if len(s.entries) == 0 {
+		s.entries = make([]Entry, 0, len(d.Entries))
 	}
 	for _, e := range d.Entries {
 		if e.Number > s.have {
@@ -83,6 +96,9 @@ func (s *said) guess(news []Entry) error {
 	if len(s.early)+len(news) > EntriesMax || size > SizeMax {
 		return fmt.Errorf("%d entries, %d bytes ahead of a gap: limits %d, %d", len(s.early)+len(news), size, EntriesMax, SizeMax)
 	}
+	if s.early == nil {
+		s.early = make(map[string]Entry)
+	}
 	for _, e := range news {
 		s.early[e.Key] = e
 	}
@@ -98,7 +114,7 @@ func (s *said) overtake() {
 		}
 	}
 	if len(s.early) == 0 {
-		s.earlySize = 0
+		s.early, s.earlySize = nil, 0
 	}
 }
 
@@ -113,25 +129,25 @@ func (s *said) unnamed(d Delta) []string {
 		named[e.Key] = true
 	}
 	var gone []string
-	for key := range s.entries {
-		if !named[key] {
-			gone = append(gone, key)
+	for _, e := range s.entries {
+		if !named[e.Key] {
+			gone = append(gone, e.Key)
 		}
 	}
-	slices.Sort(gone)
 	return gone
 }
 
 func (s *said) fits(d Delta, gone []string) error {
 	count, size := len(s.entries)-s.tombstones-len(gone), s.size
 	for _, e := range d.Entries {
-		if s.entries[e.Key].Value == nil && e.Value != nil {
+		before := s.entry(e.Key)
+		if before.Value == nil && e.Value != nil {
 			count++
 		}
-		size += len(e.Key) + len(e.Value) - len(s.entries[e.Key].Key) - len(s.entries[e.Key].Value)
+		size += len(e.Key) + len(e.Value) - len(before.Key) - len(before.Value)
 	}
 	for _, key := range gone {
-		size -= len(key) + len(s.entries[key].Value)
+		size -= len(key) + len(s.entry(key).Value)
 	}
 	if count > EntriesMax {
 		return fmt.Errorf("%d entries, limit %d", count, EntriesMax)
@@ -144,7 +160,8 @@ func (s *said) fits(d Delta, gone []string) error {
 
 func (s *said) put(e Entry) {
 	s.drop(e.Key)
-	s.entries[e.Key] = e
+	at, _ := s.find(e.Key)
+	s.entries = slices.Insert(s.entries, at, e)
 	s.size += len(e.Key) + len(e.Value)
 	if e.Value == nil {
 		s.tombstones++
@@ -152,15 +169,16 @@ func (s *said) put(e Entry) {
 }
 
 func (s *said) drop(key string) {
-	old, known := s.entries[key]
+	at, known := s.find(key)
 	if !known {
 		return
 	}
+	old := s.entries[at]
 	s.size -= len(old.Key) + len(old.Value)
 	if old.Value == nil {
 		s.tombstones--
 	}
-	delete(s.entries, key)
+	s.entries = slices.Delete(s.entries, at, at+1)
 }
 
 // forget drops the oldest deletions above tombstonesMax and raises the floor.

@@ -112,7 +112,7 @@ func TestAgentSource(t *testing.T) {
 }
 
 func host(name, address string, change func(*catalog.Node)) *catalog.Node {
-	n := &catalog.Node{Name: name, Address: address, Status: catalog.Alive, Facts: &catalog.Facts{}}
+	n := &catalog.Node{Name: name, Address: address, Status: catalog.Alive}
 	if change != nil {
 		change(n)
 	}
@@ -254,7 +254,8 @@ func TestRacks(t *testing.T) {
 	r := racksOf([]*catalog.Node{
 		host("dn1.example.com", "10.0.0.1", func(n *catalog.Node) {
 			n.Rack = "/dc1/r1"
-			n.Facts.Interfaces = []catalog.Interface{{Addresses: []string{"10.0.0.1/24", "172.16.0.1/16", "127.0.0.1/8", "fe80::1/64"}}}
+			n.Facts, _ = catalog.Tell(catalog.Facts{Interfaces: []catalog.Interface{
+				{Addresses: []string{"10.0.0.1/24", "172.16.0.1/16", "127.0.0.1/8", "fe80::1/64"}}}})
 		}),
 		host("dn2", "2001:db8::2", func(n *catalog.Node) { n.Rack, n.FQDN = "r2", "dn2.example.com" }),
 		host("dn3", "172.16.0.1", func(n *catalog.Node) { n.Rack = "/dc1/r3" }), // its own address, whoever else has it

@@ -79,9 +79,7 @@ func (s *shell) describe(n *catalog.Node, now time.Time) error {
 	line("Meta", pairs(n.Meta))
 	line("Version", n.Version)
 	line("Conflict", n.Conflict)
-	if f := n.Facts; f != nil {
-		s.describeFacts(f, line, now)
-	}
+	s.describeFacts(n.Facts.Facts(), line, now)
 	if err := t.print(); err != nil {
 		return err
 	}
@@ -106,7 +104,7 @@ func (s *shell) describe(n *catalog.Node, now time.Time) error {
 	return checks.print()
 }
 
-func (s *shell) describeFacts(f *catalog.Facts, line func(string, any), now time.Time) {
+func (s *shell) describeFacts(f catalog.Facts, line func(string, any), now time.Time) {
 	line("System", words(f.OS.Name, f.OS.Version, f.OS.Kernel, f.OS.Arch, f.OS.Virtual))
 	line("Machine", words(f.OS.Vendor, f.OS.Product, f.OS.Serial))
 	if f.CPU.Threads > 0 {

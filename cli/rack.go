@@ -86,10 +86,7 @@ func racksOf(nodes []*catalog.Node) racks {
 		claim(short, n.Rack)
 	}
 	for _, n := range nodes {
-		if n.Facts == nil {
-			continue
-		}
-		for _, i := range n.Facts.Interfaces {
+		for _, i := range n.Facts.Facts().Interfaces {
 			for _, a := range i.Addresses {
 				if p, err := netip.ParsePrefix(a); err == nil && p.Addr().IsGlobalUnicast() {
 					claim(p.Addr().String(), n.Rack)

@@ -1,44 +1,13 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/hashicorp/go-sockaddr/template"
 )
 
 const addressHint = `write an IP address or a template such as "{{ GetPrivateIP }}"`
-
-// maxTemplate bounds a go-sockaddr template; the longest in its documentation has about 200 bytes.
-const maxTemplate = 512
-
-// loops are the template actions that could run for ever. Addresses need none.
-var loops = regexp.MustCompile(`\{\{-?\s*(range|define|template|block)\b`)
-
-// expand evaluates go-sockaddr templates. Text without one stays as it is.
-func expand(s string) (string, error) {
-	if !strings.Contains(s, "{{") {
-		return s, nil
-	}
-	if len(s) > maxTemplate {
-		return "", fmt.Errorf("the template is %d bytes long, limit %d", len(s), maxTemplate)
-	}
-	if loops.MatchString(s) {
-		return "", errors.New("range, define, template and block are not supported in an address")
-	}
-	out, err := template.Parse(s)
-	if err != nil {
-		return "", fmt.Errorf("expand %q: %v", s, err)
-	}
-	if strings.TrimSpace(out) == "" {
-		return "", fmt.Errorf("%q finds no address on this host", s)
-	}
-	return out, nil
-}
 
 // address is one IP address, or a template that becomes one.
 func address(any bool) form[netip.Addr] {

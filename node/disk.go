@@ -20,7 +20,7 @@ import (
 
 // The buckets of the store.
 const (
-	bucketCatalog     = "catalog"     // origin -> kept delta
+	bucketCatalog     = "catalog"     // origin, and origin/01 and so on if it is large -> kept delta
 	bucketChanges     = "changes"     // time, count -> change
 	bucketMembers     = "members"     // "alive" -> addresses, "at" -> when
 	bucketServices    = "services"    // id -> registered service
@@ -211,7 +211,18 @@ func each[T any](d *disk, bucket string, decode func([]byte, any) error, take fu
 	}
 }
 
-// keptDelta is what is kept of one origin.
+// partMax is how much of an origin goes into one value, leaving room for the
+// head of the delta. Most take one.
+const partMax = store.ValueMax - 1<<10
+
+// membersMax is how many addresses are kept for a return when all are gone:
+// any of them will do, and with 53 bytes for the longest they fit one value.
+const membersMax = 2048
+
+// keptDelta is what is kept of one origin, or of a range of its numbers: see
+// Delta.Split. So a crash between two parts leaves what the catalog knows to
+// be incomplete, and a peer has the rest. A part that is left from a time when
+// the origin was larger ends below what the others know, and says nothing.
 type keptDelta struct {
 	_     struct{} `cbor:",toarray"`
 	At    int64    // Unix seconds
@@ -221,12 +232,24 @@ type keptDelta struct {
 func (d *disk) keepCatalog(deltas []catalog.Delta, gone []catalog.Origin, now time.Time) error {
 	var errs []error
 	for _, delta := range deltas {
-		errs = append(errs, d.put(bucketCatalog, delta.Origin.String(), keptDelta{At: now.Unix(), Delta: delta}, catalog.Encode))
+		for i, part := range delta.Split(partMax) {
+			errs = append(errs, d.put(bucketCatalog, partKey(delta.Origin, i), keptDelta{At: now.Unix(), Delta: part}, catalog.Encode))
+		}
 	}
-	for _, o := range gone {
-		d.drop(bucketCatalog, o.String())
+	if s := d.store.Load(); s != nil {
+		for _, o := range gone {
+			errs = append(errs, s.Each(bucketCatalog, o.String(), func(key string, _ []byte) error { return s.Delete(bucketCatalog, key) }))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// partKey puts the parts of an origin in order.
+func partKey(o catalog.Origin, i int) string {
+	if i == 0 {
+		return o.String()
+	}
+	return fmt.Sprintf("%s/%02d", o, i)
 }
 
 // members is who was here, and when that was written.
@@ -237,7 +260,7 @@ type keptMembers struct {
 }
 
 func (d *disk) keepMembers(addresses []string, now time.Time) error {
-	return d.put(bucketMembers, "alive", keptMembers{At: now.Unix(), Addresses: addresses}, catalog.Encode)
+	return d.put(bucketMembers, "alive", keptMembers{At: now.Unix(), Addresses: addresses[:min(len(addresses), membersMax)]}, catalog.Encode)
 }
 
 func (d *disk) keepChanges(changes []catalog.Change) error {
@@ -275,6 +298,7 @@ func (d *disk) keepMaintenance(id, reason string) error {
 func (d *disk) dropMaintenance(id string) { d.drop(bucketMaintenance, maintenanceKey(id)) }
 
 func (d *disk) keepTTL(id string, r checks.Result) {
+	r.Output = cut(r.Output) // as the catalog gives it back for all other checks
 	if err := d.put(bucketTTL, id, r, json.Marshal); err != nil {
 		d.log.Error("keep a TTL check", "err", err)
 	}

@@ -40,13 +40,6 @@ type pull struct {
 	tries  int
 }
 
-// question is what goes over the wire: what we know, of one origin or of all.
-type question struct {
-	_    struct{} `cbor:",toarray"`
-	All  bool
-	Rows []catalog.Row
-}
-
 // pullSoon asks for a pull. It never waits.
 func (n *Node) pullSoon(p pull) {
 	select {
@@ -155,7 +148,7 @@ func (n *Node) pull(ctx context.Context, from, only catalog.Origin) (int, error)
 	}
 	defer s.Close()
 	n.mu.Lock()
-	q := question{All: only == catalog.Origin{}, Rows: n.catalog.Digest(only)}
+	q := catalog.Question{All: only == catalog.Origin{}, Rows: n.catalog.Digest(only)}
 	n.mu.Unlock()
 	b, err := catalog.Encode(q)
 	if err != nil {
@@ -197,7 +190,7 @@ func (n *Node) servePull(_ context.Context, _ [16]byte, s *peer.Stream) error {
 	if err != nil {
 		return err
 	}
-	var q question
+	var q catalog.Question
 	if err := catalog.Decode(b, &q); err != nil {
 		return err
 	}
@@ -220,12 +213,15 @@ func (n *Node) servePull(_ context.Context, _ [16]byte, s *peer.Stream) error {
 	return nil
 }
 
-// nextFrame encodes as many deltas as make a frame of a good size.
+// nextFrame encodes as many deltas as make a frame of a good size, at least one.
 func nextFrame(deltas []catalog.Delta) (frame []byte, rest []catalog.Delta, err error) {
 	size, count := 0, 0
-	for count < len(deltas) && (count == 0 || size < frameTarget) {
+	for count < len(deltas) {
 		for _, e := range deltas[count].Entries {
 			size += len(e.Key) + len(e.Value) + 16
+		}
+		if count > 0 && size > frameTarget {
+			break
 		}
 		count++
 	}

@@ -36,7 +36,7 @@ func (n *Node) settleWorld(context.Context) error {
 	if n.world.Facts == nil {
 		o := facts.Options{Version: Version}
 		if self := n.catalog.View().ByOrigin(n.origin); self != nil {
-			o.Previous = *self.Facts
+			o.Previous = self.Facts.Facts()
 		}
 		n.world.Facts = facts.New(o).Collect
 	}

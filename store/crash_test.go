@@ -218,6 +218,27 @@ func TestDamagedStoreIsMovedAside(t *testing.T) {
 	}
 }
 
+// A store of another version is moved aside as a damaged one is, and the error
+// says which it is.
+func TestStoreOfAnotherFormat(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	db, err := badger.Open(badgerOptions(dir, Config{}.logger()).WithExternalMagic(format - 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(dir, Config{Floor: tiny})
+	wantError(t, err, fmt.Sprintf("which keeps format %d", format))
+	s, moved, err := OpenOrQuarantine(dir, Config{Floor: tiny})
+	if err != nil || moved != dir+".damaged-1" {
+		t.Fatalf("moved to %q, %v", moved, err)
+	}
+	mustPut(t, s, "b", "k", "fresh")
+	mustClose(t, s)
+}
+
 func TestOnlySomeDamagedStoresAreKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	for range damagedKept + 2 {
@@ -326,8 +347,8 @@ func TestFullDiskStopsWritingAndNothingElse(t *testing.T) {
 	}
 	wantContent(t, s, "b", "", "before=x", "during=y")
 	var err error
-	for i := 0; err == nil && i < 2*pendingMax>>20; i++ {
-		err = s.Put("b", fmt.Sprint(i), make([]byte, 1000<<10))
+	for i := 0; err == nil && i < 2*pendingMax/ValueMax; i++ {
+		err = s.Put("b", fmt.Sprint(i), make([]byte, ValueMax))
 	}
 	if !errors.Is(err, ErrNoSpace) {
 		t.Errorf("put when no more can wait: %v", err)
@@ -360,6 +381,21 @@ func TestFullDiskStopsWritingAndNothingElse(t *testing.T) {
 	}
 }
 
+// resting says whether badger has written all tables that it will make of what
+// it was given. What it writes later the floor is for.
+func resting(s *Store) bool {
+	logs, err := filepath.Glob(filepath.Join(s.dir, "*.mem"))
+	if err != nil || len(logs) != 1 {
+		return false // a log goes when its table is there
+	}
+	for _, level := range s.db.Levels() {
+		if level.Level == 0 && level.NumTables >= levelZeroTables || level.Score >= 1 || level.Adjusted >= 1 {
+			return false
+		}
+	}
+	return true
+}
+
 // fillToTheBrim is a disk that another program fills to the last byte while the
 // store is open: whatever is done then must not end the process.
 func fillToTheBrim(mount string) error {
@@ -370,6 +406,9 @@ func fillToTheBrim(mount string) error {
 	}
 	if err := fillCatalog(s); err != nil {
 		return err
+	}
+	for !resting(s) {
+		time.Sleep(10 * time.Millisecond)
 	}
 	file, err := os.Create(filepath.Join(mount, "filler"))
 	if err != nil {

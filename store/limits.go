@@ -3,9 +3,15 @@ package store
 import "time"
 
 const (
-	// ValueMax bounds a value: it and its key must fit one transaction, which
-	// badger limits to 15 % of a memtable, and stay out of the value log.
-	ValueMax = 1<<20 - 64
+	// memtable is what badger holds in memory, all of it the collector's, and
+	// maps twice as a log. ValueMax bounds a value: it and its key must fit one
+	// transaction, which badger limits to 15 % of a memtable. What is larger
+	// goes into several.
+	memtable = 1 << 20
+	ValueMax = 128 << 10
+
+	// levelZeroTables is after how many memtables badger merges their tables.
+	levelZeroTables = 2
 
 	// KeyMax bounds a key, BucketMax the name of a bucket.
 	KeyMax    = 512
@@ -35,9 +41,9 @@ const (
 	retryMax   = 30 * time.Second
 
 	// transactionBytes and transactionOps keep a transaction under badger's
-	// limits, 1.2 MB and 13,000 for a memtable of 8 MiB.
-	transactionBytes = 1 << 20
-	transactionOps   = 4096
+	// limits, 157 kB and 1,600 for such a memtable.
+	transactionBytes = ValueMax
+	transactionOps   = 1024
 
 	// Of the file system's size, floorShare must be free to write, and at least
 	// floorMin, which is what badger may take between two looks: memtables,

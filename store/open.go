@@ -17,9 +17,9 @@ import (
 // ErrDamaged is why a directory cannot be used as it is.
 var ErrDamaged = errors.New("the store is damaged")
 
-// format is the version of what is written in record.go. Badger refuses a
-// directory with another.
-const format = 1
+// format is the version of what is written here, and of what node makes of it.
+// Badger refuses a directory with another, and it is moved aside.
+const format = 2
 
 // unclean is a file that is there while the store is open, and stays if it was
 // not closed: then the next start looks more closely.
@@ -143,6 +143,9 @@ func openBadger(dir string, cfg Config) (db *badger.DB, err error) {
 	if strings.Contains(err.Error(), "Cannot acquire directory lock") {
 		return nil, errors.New("another process has it open")
 	}
+	if strings.Contains(err.Error(), "external magic number") {
+		return nil, fmt.Errorf("%w for this version of yodel, which keeps format %d: %v", ErrDamaged, format, err)
+	}
 	return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 }
 
@@ -151,14 +154,14 @@ func openBadger(dir string, cfg Config) (db *badger.DB, err error) {
 func badgerOptions(dir string, log *slog.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(badgerLog{log}).
-		WithMemTableSize(8 << 20).
+		WithMemTableSize(memtable).
 		WithNumMemtables(2).
-		WithNumLevelZeroTables(2).
+		WithNumLevelZeroTables(levelZeroTables).
 		WithNumLevelZeroTablesStall(6).
 		WithNumCompactors(2).       // fewer are refused
 		WithBaseTableSize(1 << 20). // a builder takes twice that, and keeps it for a while
 		WithBaseLevelSize(4 << 20).
-		WithValueThreshold(1 << 20). // above ValueMax: the value log stays empty
+		WithValueThreshold(memtable * 15 / 100). // above ValueMax: the value log stays empty
 		WithValueLogFileSize(16 << 20).
 		WithCompression(options.None). // so that no block cache is needed
 		WithBlockCacheSize(0).

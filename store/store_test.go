@@ -171,11 +171,11 @@ func TestStoreIsAMap(t *testing.T) {
 func TestLimitsAreErrors(t *testing.T) {
 	s := mustOpen(t, t.TempDir(), Config{})
 	for want, err := range map[string]error{
-		"put b/k: value of 1048513 bytes, limit 1048512": s.Put("b", "k", make([]byte, ValueMax+1)),
-		"key of 0 bytes, limit 1 to 512":                 s.Put("b", "", nil),
-		"key of 513 bytes, limit 1 to 512":               s.Delete("b", strings.Repeat("k", KeyMax+1)),
-		"bucket name of 0 bytes, limit 1 to 32":          s.Put("", "k", nil),
-		"bucket name of 33 bytes, limit 1 to 32":         s.Put(strings.Repeat("b", BucketMax+1), "k", nil),
+		"put b/k: value of 131073 bytes, limit 131072": s.Put("b", "k", make([]byte, ValueMax+1)),
+		"key of 0 bytes, limit 1 to 512":               s.Put("b", "", nil),
+		"key of 513 bytes, limit 1 to 512":             s.Delete("b", strings.Repeat("k", KeyMax+1)),
+		"bucket name of 0 bytes, limit 1 to 32":        s.Put("", "k", nil),
+		"bucket name of 33 bytes, limit 1 to 32":       s.Put(strings.Repeat("b", BucketMax+1), "k", nil),
 	} {
 		wantError(t, err, want)
 	}

@@ -51,7 +51,7 @@ func (b *belief) saw(m catalog.Member) {
 
 func (b *belief) summary() uint64 { return b.sum.Load() }
 
-func (b *belief) missing(q question) []catalog.Delta {
+func (b *belief) missing(q catalog.Question) []catalog.Delta {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.catalog.Missing(q.Rows, q.All)
@@ -67,7 +67,7 @@ func (b *belief) row(o catalog.Origin) catalog.Row {
 // full is how many members are alive and have said what they have to say.
 func (b *belief) full() (count int) {
 	for _, n := range b.catalog.View().Nodes() {
-		if n.Status == catalog.Alive && n.Version != "" && n.Facts.CPU.Threads > 0 {
+		if n.Status == catalog.Alive && n.Version != "" && n.Facts.Part("CPU").(catalog.CPU).Threads > 0 {
 			count++
 		}
 	}

@@ -28,13 +28,7 @@ type member struct {
 	done   chan struct{}
 }
 
-// question is what a pull begins with, as in package node.
-type question struct {
-	_    struct{} `cbor:",toarray"`
-	All  bool
-	Rows []catalog.Row
-}
-
+// verbPull is what package node calls a pull.
 const verbPull = "pull"
 
 func join(i int, b *belief) (*member, error) {
@@ -157,7 +151,7 @@ func (m *member) pullFrom(ctx context.Context, n *catalog.Node) error {
 		return err
 	}
 	defer s.Close()
-	b, err := catalog.Encode(question{Rows: []catalog.Row{m.belief.row(n.Origin)}})
+	b, err := catalog.Encode(catalog.Question{Rows: []catalog.Row{m.belief.row(n.Origin)}})
 	if err == nil {
 		err = s.Send(b)
 	}
@@ -181,7 +175,7 @@ func (m *member) servePull(_ context.Context, _ [16]byte, s *peer.Stream) error 
 	if err != nil {
 		return err
 	}
-	var q question
+	var q catalog.Question
 	if err := catalog.Decode(b, &q); err != nil {
 		return err
 	}

@@ -78,8 +78,7 @@ func (a *agent) sample(w *wire) (sample, error) {
 	if err != nil {
 		return s, err
 	}
-	s.rss, s.anon, s.file = number(status, "VmRSS:")<<10, number(status, "RssAnon:")<<10, number(status, "RssFile:")<<10
-	s.most = number(status, "VmHWM:") << 10
+	s.parseStatus(status)
 	tasks, err := filepath.Glob(dir + "/task/*/status")
 	if err != nil {
 		return s, err
@@ -99,16 +98,35 @@ func cpuTime(pid int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+2:])) // from field 3 on; proc_pid_stat(5)
+	took, err := parseStat(stat)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", name, err)
+	}
+	return took, nil
+}
+
+// parseStat adds utime and stime, fields 14 and 15; proc_pid_stat(5). The name
+// in field 2 may hold spaces and parentheses.
+func parseStat(stat []byte) (time.Duration, error) {
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from field 3 on
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("%d fields after the name, want 13", len(fields))
+	}
 	var sum time.Duration
 	for _, i := range []int{14, 15} {
 		ticks, err := strconv.ParseInt(fields[i-3], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("read %s: %w", name, err)
+			return 0, err
 		}
 		sum += time.Duration(ticks) * clockTick
 	}
 	return sum, nil
+}
+
+// parseStatus takes the memory of a process; proc_pid_status(5).
+func (s *sample) parseStatus(status []byte) {
+	s.rss, s.anon, s.file = number(status, "VmRSS:")<<10, number(status, "RssAnon:")<<10, number(status, "RssFile:")<<10
+	s.most = number(status, "VmHWM:") << 10
 }
 
 // number is what follows a word in a file of /proc.
