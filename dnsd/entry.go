@@ -12,13 +12,13 @@ import (
 // all names that mean the same.
 type entry struct {
 	zone   *zone
+	wire   wires // what follows, compiled
 	ttl    uint32
 	v4, v6 []netip.Addr
 	ptr    string // presentation form
 	srv    []target
 	txt    [][]string
 	alias  []string // instances at foreign names: CNAME targets, in presentation form
-	wire   wires    // the same, compiled
 }
 
 // A target is one SRV record and the addresses that go with it.

@@ -175,7 +175,7 @@ func quickType(t uint16) bool {
 }
 
 func (s *Server) quickAnswer(live *settings, q *question, e *entry, pkt, out []byte, turn uint32) int {
-	if e.indirect() {
+	if e.wire.indirect {
 		return 0
 	}
 	var r *ring
