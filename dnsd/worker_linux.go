@@ -99,35 +99,50 @@ func sockaddr(ap netip.AddrPort) (int, unix.Sockaddr) {
 }
 
 func (w *worker) bind(sa unix.Sockaddr, family int, share bool) error {
-	set := func(level, option, value int) error {
-		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(w.fd, level, option, value))
-	}
 	if share {
-		if err := set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		if err := w.set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
 			return err
 		}
 	}
 	if err := unix.Bind(w.fd, sa); err != nil {
 		return os.NewSyscallError("bind", err)
 	}
-	if err := set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+	if err := w.set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
 		return err
 	}
-	if w.wild && family == unix.AF_INET {
-		if err := set(unix.IPPROTO_IP, unix.IP_PKTINFO, 1); err != nil {
-			return err
-		}
-	}
-	if w.wild && family == unix.AF_INET6 {
-		if err := set(unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1); err != nil {
-			return err
-		}
+	if err := w.setFamily(family); err != nil {
+		return err
 	}
 	if unix.SetsockoptInt(w.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bufferSize) != nil {
 		_ = unix.SetsockoptInt(w.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bufferSize) // as much as the system allows
 	}
 	tv := unix.NsecToTimeval(int64(wakeEvery))
 	return os.NewSyscallError("setsockopt", unix.SetsockoptTimeval(w.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
+}
+
+// setFamily sets the options of IPv4 and IPv6, both on a socket for both.
+// Answers are never cut up on the way: fragments can be forged, and 1,232
+// octets fit everywhere (RFC 9715). The kernel then needs no id for each, either.
+func (w *worker) setFamily(family int) error {
+	if err := w.set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE); err != nil {
+		return err
+	}
+	if family == unix.AF_INET6 {
+		if err := w.set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE); err != nil {
+			return err
+		}
+	}
+	if !w.wild {
+		return nil
+	}
+	if family == unix.AF_INET6 {
+		return w.set(unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	}
+	return w.set(unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+}
+
+func (w *worker) set(level, option, value int) error {
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(w.fd, level, option, value))
 }
 
 // prepare points the headers at the buffers, once and for all.
