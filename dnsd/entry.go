@@ -11,8 +11,8 @@ import (
 // An entry is all records of one name. Immutable once published, and shared by
 // all names that mean the same.
 type entry struct {
-	zone   *zone
 	wire   wires // what follows, compiled
+	zone   *zone
 	ttl    uint32
 	v4, v6 []netip.Addr
 	ptr    string // presentation form

@@ -181,7 +181,9 @@ func (s *Server) quickAnswer(live *settings, q *question, e *entry, pkt, out []b
 	var r *ring
 	switch q.qtype {
 	case dns.TypeA:
-		r = e.wire.a
+		if e.wire.a.n > 0 {
+			r = &e.wire.a
+		}
 	case dns.TypeAAAA:
 		r = e.wire.aaaa
 	case dns.TypePTR:

@@ -14,14 +14,11 @@ const headerLen = 12
 // lot. Owners are pointers to the question (offset 12), so that one ring
 // serves every name. It is stored twice in a row: any run of records, from any
 // of them, is one copy.
-//
-// It fills 64 octets, one cache line: what an answer costs beside the kernel's
-// work is waiting for memory.
 type ring struct {
 	n      int
 	answer []byte
-	at     []uint32 // record i is answer[at[i]:at[i+1]]; nil when n is 1
 	extras *extras  // nil: none
+	at     []uint32 // record i is answer[at[i]:at[i+1]]; nil when n is 1
 }
 
 // extras are the additional records of a ring, with full names.
@@ -35,19 +32,24 @@ type extraMark struct {
 	count uint16 // additional records before this one
 }
 
-// wires has a ring for each type that Server.quick answers; nil: no such data.
-// What the most questions look at stands first.
+// wires has a ring for each type that Server.quick answers; nil, or without
+// records: no such data. Beside the kernel's work, an answer is little else than
+// waiting for memory; hence what most questions need is in its first 64 octets,
+// a cache line.
 type wires struct {
 	indirect bool // as entry.indirect says
 	srvOdd   bool // two SRV records share a target, whose addresses are to be given once
+	a        ring
 
-	a, aaaa, ptr, srv, txt *ring
+	aaaa, ptr, srv, txt *ring
 }
 
 // compile prepares e for Server.quick.
 func (e *entry) compile() {
 	e.wire.indirect = e.indirect()
-	e.wire.a = e.makeRing(len(e.v4), func(b []byte, i int) []byte { return e.appendAddr(appendOwner(b), e.v4[i]) })
+	if a := e.makeRing(len(e.v4), func(b []byte, i int) []byte { return e.appendAddr(appendOwner(b), e.v4[i]) }); a != nil {
+		e.wire.a = *a
+	}
 	e.wire.aaaa = e.makeRing(len(e.v6), func(b []byte, i int) []byte { return e.appendAddr(appendOwner(b), e.v6[i]) })
 	e.wire.txt = e.makeRing(len(e.txt), e.appendTXT)
 	e.wire.srv = e.makeRing(len(e.srv), e.appendSRV)
