@@ -13,6 +13,8 @@ import (
 
 const (
 	batchMax   = 32              // packets per system call; more gained nothing when measured
+	batchBusy  = 8               // so many at once are load, and not one client's questions
+	yieldMax   = 3               // 1 saves half as much, 10 no more
 	packetMax  = 2048            // of a question; a longer one is answered FORMERR
 	controlMax = 64              // room for one pktinfo of either family
 	bufferSize = 1 << 20         // some thousand questions wait while the host is busy elsewhere
@@ -196,18 +198,20 @@ func (w *worker) serve(s *Server) {
 	}
 }
 
-// receive waits for a packet and takes as many as there are. After a batch, more
-// are likely on their way: it lets others run once before it goes to sleep,
-// which saves a fifth of the time under load. A lone packet gets no such detour,
-// since a thread that sleeps is woken sooner than one that yielded is resumed.
+// receive waits for a packet and takes as many as there are. After a large batch
+// more are likely on their way: it lets others run before it goes to sleep, which
+// saves a quarter of the time under load. A lone packet, or the pair that a
+// resolver asks for both families, gets no such detour, since a thread that
+// sleeps is woken sooner than one that yielded is resumed.
 func (w *worker) receive() int {
-	if w.last > 1 {
-		if w.last = w.receiveNow(); w.last > 0 {
-			return w.last
-		}
-		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
-		if w.last = w.receiveNow(); w.last > 0 {
-			return w.last
+	if w.last >= batchBusy {
+		for i := range yieldMax + 1 {
+			if i > 0 {
+				unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+			}
+			if w.last = w.receiveNow(); w.last > 0 {
+				return w.last
+			}
 		}
 	}
 	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(w.fd), uintptr(unsafe.Pointer(&w.recv[0])), batchMax, unix.MSG_WAITFORONE, 0, 0)
