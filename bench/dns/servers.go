@@ -320,11 +320,22 @@ func (s *server) cpu() (time.Duration, error) {
 	return sum, nil
 }
 
+// freePort is free for UDP and TCP: the others listen on both.
 func freePort() (int, error) {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	var err error
+	for range 16 {
+		ln, lerr := net.Listen("tcp", "127.0.0.1:0")
+		if lerr != nil {
+			return 0, lerr
+		}
+		port := ln.Addr().(*net.TCPAddr).Port
+		var conn net.PacketConn
+		conn, err = net.ListenPacket("udp", ln.Addr().String())
+		ln.Close()
+		if err == nil {
+			conn.Close()
+			return port, nil
+		}
 	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).Port, nil
+	return 0, err
 }
