@@ -11,6 +11,7 @@ import (
 // An entry is all records of one name. Immutable once published, and shared by
 // all names that mean the same.
 type entry struct {
+	wire   wires // what follows, compiled
 	zone   *zone
 	ttl    uint32
 	v4, v6 []netip.Addr
@@ -18,7 +19,6 @@ type entry struct {
 	srv    []target
 	txt    [][]string
 	alias  []string // instances at foreign names: CNAME targets, in presentation form
-	wire   wires    // the same, compiled
 }
 
 // A target is one SRV record and the addresses that go with it.

@@ -175,13 +175,15 @@ func quickType(t uint16) bool {
 }
 
 func (s *Server) quickAnswer(live *settings, q *question, e *entry, pkt, out []byte, turn uint32) int {
-	if e.indirect() {
+	if e.wire.indirect {
 		return 0
 	}
 	var r *ring
 	switch q.qtype {
 	case dns.TypeA:
-		r = e.wire.a
+		if e.wire.a.n > 0 {
+			r = &e.wire.a
+		}
 	case dns.TypeAAAA:
 		r = e.wire.aaaa
 	case dns.TypePTR:

@@ -63,19 +63,17 @@ func randomConfig(r *rand.Rand) Config {
 // dump is what a view means, whatever order lots were drawn in.
 func dump(s *Server) map[string]string {
 	out := map[string]string{}
-	for i := range s.view.shards {
-		for key, e := range *s.view.shards[i].Load() {
-			var lines []string
-			for _, t := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypePTR, dns.TypeSRV, dns.TypeTXT} {
-				answer, extra := e.records("o.", t, 0, -1)
-				for _, rr := range append(answer, extra...) {
-					lines = append(lines, rr.String())
-				}
+	for key, e := range s.view.all() {
+		var lines []string
+		for _, t := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypePTR, dns.TypeSRV, dns.TypeTXT} {
+			answer, extra := e.records("o.", t, 0, -1)
+			for _, rr := range append(answer, extra...) {
+				lines = append(lines, rr.String())
 			}
-			slices.Sort(lines)
-			alias := slices.Sorted(slices.Values(e.alias))
-			out[text(key)] = fmt.Sprint(e.zone.name, alias, lines)
 		}
+		slices.Sort(lines)
+		alias := slices.Sorted(slices.Values(e.alias))
+		out[text(key)] = fmt.Sprint(e.zone.name, alias, lines)
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package dnsd
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 )
@@ -14,11 +15,16 @@ const headerLen = 12
 // serves every name. It is stored twice in a row: any run of records, from any
 // of them, is one copy.
 type ring struct {
-	n       int
-	answer  []byte
-	at      []uint32 // record i is answer[at[i]:at[i+1]]; nil when n is 1
-	extra   []byte   // the additional records, with full names
-	extraAt []extraMark
+	n      int
+	answer []byte
+	extras *extras  // nil: none
+	at     []uint32 // record i is answer[at[i]:at[i+1]]; nil when n is 1
+}
+
+// extras are the additional records of a ring, with full names.
+type extras struct {
+	bytes []byte
+	marks []extraMark // where those of each record begin
 }
 
 type extraMark struct {
@@ -26,16 +32,24 @@ type extraMark struct {
 	count uint16 // additional records before this one
 }
 
-// wires has a ring for each type that Server.quick answers; nil: no such data.
+// wires has a ring for each type that Server.quick answers; nil, or without
+// records: no such data. Beside the kernel's work, an answer is little else than
+// waiting for memory; hence what most questions need is in its first 64 octets,
+// a cache line.
 type wires struct {
-	a, aaaa, ptr, srv, txt *ring
+	indirect bool // as entry.indirect says
+	srvOdd   bool // two SRV records share a target, whose addresses are to be given once
+	a        ring
 
-	srvOdd bool // two SRV records share a target, whose addresses are to be given once
+	aaaa, ptr, srv, txt *ring
 }
 
 // compile prepares e for Server.quick.
 func (e *entry) compile() {
-	e.wire.a = e.makeRing(len(e.v4), func(b []byte, i int) []byte { return e.appendAddr(appendOwner(b), e.v4[i]) })
+	e.wire.indirect = e.indirect()
+	if a := e.makeRing(len(e.v4), func(b []byte, i int) []byte { return e.appendAddr(appendOwner(b), e.v4[i]) }); a != nil {
+		e.wire.a = *a
+	}
 	e.wire.aaaa = e.makeRing(len(e.v6), func(b []byte, i int) []byte { return e.appendAddr(appendOwner(b), e.v6[i]) })
 	e.wire.txt = e.makeRing(len(e.txt), e.appendTXT)
 	e.wire.srv = e.makeRing(len(e.srv), e.appendSRV)
@@ -50,18 +64,21 @@ func (e *entry) makeRing(n int, record func(b []byte, i int) []byte) *ring {
 	if n == 0 {
 		return nil
 	}
-	r := &ring{n: n, at: make([]uint32, 0, 2*n+1)}
-	for i := range n {
+	r := &ring{n: n, answer: record(nil, 0)}
+	if n == 1 {
+		return r
+	}
+	r.answer = slices.Grow(r.answer, 2*n*len(r.answer)) // they are much alike
+	r.at = append(make([]uint32, 0, 2*n+1), 0)
+	for i := 1; i < n; i++ {
 		r.at = append(r.at, uint32(len(r.answer)))
 		r.answer = record(r.answer, i)
 	}
-	if n > 1 {
-		once := uint32(len(r.answer))
-		for i := range n {
-			r.at = append(r.at, r.at[i]+once)
-		}
-		r.answer = append(r.answer, r.answer...)
+	once := uint32(len(r.answer))
+	for i := range n {
+		r.at = append(r.at, r.at[i]+once)
 	}
+	r.answer = append(r.answer, r.answer...)
 	r.at = append(r.at, uint32(len(r.answer)))
 	return r
 }
@@ -72,21 +89,22 @@ func (e *entry) addExtras(r *ring) {
 		return
 	}
 	seen := make(map[string]bool, r.n)
-	r.extraAt = make([]extraMark, 0, len(r.at))
+	x := &extras{marks: make([]extraMark, 0, 2*r.n+1), bytes: make([]byte, 0, len(r.answer))} // as long with one address each
 	count := uint16(0)
-	for i := range len(r.at) - 1 {
+	for i := range 2 * r.n {
 		t := &e.srv[i%r.n]
 		if i < r.n {
 			e.wire.srvOdd = e.wire.srvOdd || seen[t.key]
 			seen[t.key] = true
 		}
-		r.extraAt = append(r.extraAt, extraMark{uint32(len(r.extra)), count})
+		x.marks = append(x.marks, extraMark{uint32(len(x.bytes)), count})
 		for _, a := range t.addrs {
-			r.extra = e.appendAddr(append(r.extra, t.key...), a)
+			x.bytes = e.appendAddr(append(x.bytes, t.key...), a)
 			count++
 		}
 	}
-	r.extraAt = append(r.extraAt, extraMark{uint32(len(r.extra)), count})
+	x.marks = append(x.marks, extraMark{uint32(len(x.bytes)), count})
+	r.extras = x
 }
 
 // appendOwner is the compression pointer to the question's name.
@@ -143,10 +161,13 @@ type run struct {
 
 // run is k records, at most n of them, from record turn on.
 func (r *ring) run(turn, k int) run {
-	out := run{answer: r.answer[r.at[turn]:r.at[turn+k]]}
-	if r.extraAt != nil {
-		from, to := r.extraAt[turn], r.extraAt[turn+k]
-		out.extra, out.extras = r.extra[from.at:to.at], to.count-from.count
+	out := run{answer: r.answer}
+	if r.at != nil {
+		out.answer = r.answer[r.at[turn]:r.at[turn+k]]
+	}
+	if x := r.extras; x != nil {
+		from, to := x.marks[turn], x.marks[turn+k]
+		out.extra, out.extras = x.bytes[from.at:to.at], to.count-from.count
 	}
 	return out
 }

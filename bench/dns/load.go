@@ -16,6 +16,8 @@ import (
 const (
 	sockets = 8  // so that SO_REUSEPORT spreads over the server's sockets
 	window  = 16 // questions out on each
+
+	stall = 2 * time.Second // without any answer they are lost; a busy machine may stop a server for less
 )
 
 type mmsghdr struct {
@@ -137,7 +139,7 @@ func saturate(to netip.AddrPort, qs [][]byte, total int) (tally, error) {
 			continue
 		}
 		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
-		if time.Since(latest) < 500*time.Millisecond {
+		if time.Since(latest) < stall {
 			continue
 		}
 		if t.lost += sockets * window; t.lost > total/100 {

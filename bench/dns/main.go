@@ -30,9 +30,9 @@ func main() {
 		return
 	}
 	var b bench
-	flag.IntVar(&b.rounds, "rounds", 9, "interleaved rounds")
-	flag.IntVar(&b.total, "questions", 200_000, "questions of a saturating run")
-	flag.DurationVar(&b.paced, "paced", 2*time.Second, "length of a run at the paced rate")
+	flag.IntVar(&b.rounds, "rounds", 31, "interleaved rounds")
+	flag.IntVar(&b.total, "questions", 50_000, "questions of a saturating run")
+	flag.DurationVar(&b.paced, "paced", time.Second, "length of a run at the paced rate")
 	flag.IntVar(&b.rate, "rate", 5000, "questions a second of a paced run")
 	only := flag.String("only", "", "comma-separated servers (default all)")
 	strict := flag.Bool("strict", true, "exit 1 if a target is missed")
