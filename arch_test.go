@@ -30,8 +30,8 @@ var mayImport = map[string][]string{
 	"config":    {"catalog", "checks"},
 	"api":       {"catalog", "checks", "config"},
 	"node":      {"api", "catalog", "checks", "config", "dnsd", "facts", "gossip", "peer", "store"},
-	"sim/world": {"catalog", "checks", "config", "gossip", "node", "sim"}, // not sim itself: node's tests stand on it
-	"cli":       {"api", "catalog", "checks", "config", "facts", "node", "store"},
+	"sim/world": {"catalog", "checks", "config", "gossip", "node", "sim"},                             // not sim itself: node's tests stand on it
+	"cli":       {"api", "catalog", "checks", "config", "facts", "node", "sim", "sim/world", "store"}, // sim: for the command of that name
 	"demo":      {"api", "catalog"},
 	"lab":       {"api", "catalog", "dnsd"},
 	"deploy":    {},
