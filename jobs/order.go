@@ -78,6 +78,7 @@ type Gate struct {
 	_       struct{} `cbor:",toarray"`
 	Command []string
 	Check   string
+	Within  time.Duration // it is asked again until then, after the wave and the wait; 0: once
 }
 
 // A Script is a program that travels with the order, by its content.

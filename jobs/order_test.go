@@ -102,7 +102,7 @@ func TestFormIsFixed(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(b)
-	const want = "7af5a980ae12f8d0721ad20fb7ef9ecd8d79e88cb15b22a49523e83e7f182fe1"
+	const want = "98f0d974b5b6823b42e8ece22fafde31bc6695a3125c0a8743a0e6007fc1c94d"
 	if got := hex.EncodeToString(sum[:]); got != want {
 		t.Errorf("the canonical form of an order is %s, was %s: a change needs a new orderForm\n%x", got, want, b)
 	}

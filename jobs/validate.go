@@ -131,6 +131,7 @@ func (p *Problems) rollout(r Rollout, targets int) {
 		p.add("Rollout.MaxFail", "%d, must be 0 to %d", r.MaxFail, TargetsMax)
 	}
 	if g := r.Gate; g != nil {
+		p.between("Rollout.Gate.Within", g.Within, 0, LifetimeMax)
 		switch {
 		case len(g.Command) == 0 && g.Check == "":
 			p.add("Rollout.Gate", "neither a command nor a check")
