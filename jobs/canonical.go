@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -31,6 +32,7 @@ func newCanonical() canonicalModes {
 		NilContainers: cbor.NilContainerAsEmpty, // or nothing would have two forms
 		IndefLength:   cbor.IndefLengthForbidden,
 		TagsMd:        cbor.TagsForbidden,
+		Time:          cbor.TimeRFC3339NanoUTC, // in results; orders have none
 	}.EncMode()
 	if err != nil {
 		panic(err) // the options above are constants
@@ -93,4 +95,12 @@ func formOf(b []byte) string {
 		return ""
 	}
 	return form
+}
+
+// wireTime is what is left of a time when it has been encoded and decoded.
+func wireTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.Round(0).UTC()
 }
