@@ -1,6 +1,9 @@
 package jobs
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // An Outcome is how a run ended. Every target has exactly one in the end.
 type Outcome string
@@ -47,9 +50,11 @@ const whyMax = 512
 // end makes a result without a run.
 func end(o Outcome, why string) Result { return Result{Outcome: o, Why: shorten(why, whyMax)} }
 
+// shorten makes text of what may have been cut anywhere or come from anywhere:
+// a result or an audit line that is not UTF-8 could not be read back.
 func shorten(s string, limit int) string {
-	if len(s) <= limit {
-		return s
+	if len(s) > limit {
+		s = s[:limit-3] + "..."
 	}
-	return s[:limit-3] + "..."
+	return strings.ToValidUTF8(s, "")
 }
