@@ -117,14 +117,13 @@ func (p Policy) AcceptCancel(s Signed, job Order, signers *Signers, self Self, n
 
 // open reads an order and makes sure of its author.
 func (p Policy) open(s Signed, signers *Signers, now time.Time) (v Verdict, err error) {
-	if p.Off {
-		return v, refuse(Off, "this host takes no jobs")
-	}
 	if v.Order, err = DecodeOrder(s.Body); err != nil {
 		return v, refuse(BadOrder, "%v", err)
 	}
 	v.Ahead = max(0, v.Order.ID.Time().Sub(now))
-	v.Signer, err = signers.Verify(s, v.Order.Author, now)
+	if v.Signer, err = signers.Verify(s, v.Order.Author, now); err == nil && p.Off {
+		err = refuse(Off, "this host takes no jobs")
+	}
 	return v, err
 }
 

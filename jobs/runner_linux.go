@@ -239,8 +239,8 @@ func (r Runner) Attach(id ID) (*Run, error) {
 }
 
 // Wait waits for the end of the supervisor and reads the result. If it left
-// none, the run is lost and whatever is left of it is killed. The error is that
-// of ctx: the run goes on then, and Wait may be called again.
+// none, the run is lost and whatever is left of it is killed. After an error,
+// such as that of ctx, the run goes on, and Wait may be called again.
 func (r *Run) Wait(ctx context.Context) (Result, error) {
 	if r.alive != nil {
 		if err := r.awaitEnd(ctx); err != nil {
@@ -278,11 +278,11 @@ func (r *Run) awaitEnd(ctx context.Context) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case ctx.Err() != nil:
-			stop()
-			r.alive.SetReadDeadline(time.Time{})
 			return ctx.Err()
+		case errors.Is(err, os.ErrDeadlineExceeded): // left by a Wait that was ended
+			r.alive.SetReadDeadline(time.Time{})
 		default:
-			return nil // and the result will tell
+			return fmt.Errorf("watch job %s: %w", r.job, err)
 		}
 	}
 }

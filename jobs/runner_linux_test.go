@@ -465,5 +465,3 @@ func TestParseStat(t *testing.T) {
 		}
 	}
 }
-
-func standIn([]string) int { return 1 }

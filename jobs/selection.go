@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A Host is a node that a job could be for, as the mesh knows it.
-type Host struct {
+// A Candidate is a node that a job could be for, as the mesh knows it.
+type Candidate struct {
 	Name       string
 	Origin     Origin
 	Datacenter string
@@ -28,7 +28,7 @@ type Selection struct {
 	Services []string // one of them must run there
 	DCs      []string // one of them
 	Racks    []string // one of them, or a glob
-	Filter   func(Host) bool
+	Filter   func(Candidate) bool
 	Limit    int // at most so many, by name; 0: all
 
 	// Nearest gives the names that a person most likely meant.
@@ -38,7 +38,7 @@ type Selection struct {
 // Select is the hosts that a selection names, sorted by name. A name, a tag or a
 // service that nobody has is an error, with the nearest right ones: a job that
 // misses hosts because of a slip is worse than one that does not start.
-func (s Selection) Select(hosts []Host) ([]Host, error) {
+func (s Selection) Select(hosts []Candidate) ([]Candidate, error) {
 	if s.empty() {
 		return nil, errors.New(`select targets: none named; "*" is all`)
 	}
@@ -53,13 +53,13 @@ func (s Selection) Select(hosts []Host) ([]Host, error) {
 	if err := s.known(hosts); err != nil {
 		return nil, err
 	}
-	var found []Host
+	var found []Candidate
 	for _, h := range hosts {
 		if (len(s.Names) == 0 || names(h.Name)) && !without(h.Name) && s.fits(h) {
 			found = append(found, h)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(found, func(a, b Candidate) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(found); i++ {
 		if found[i].Name == found[i-1].Name {
 			return nil, fmt.Errorf("select targets: two nodes are named %s (%s, %s); name neither", found[i].Name, found[i-1].Origin, found[i].Origin)
@@ -84,7 +84,7 @@ func (s Selection) empty() bool {
 	return len(s.Names) == 0 && len(s.Tags) == 0 && len(s.Services) == 0 && len(s.DCs) == 0 && len(s.Racks) == 0 && s.Filter == nil
 }
 
-func (s Selection) fits(h Host) bool {
+func (s Selection) fits(h Candidate) bool {
 	for _, tag := range s.Tags {
 		key, want, valued := strings.Cut(tag, "=")
 		value, ok := h.Tags[key]
@@ -100,7 +100,7 @@ func (s Selection) fits(h Host) bool {
 
 // matcher makes the test for a list of names, globs and sets. Names compare
 // without case, as in DNS.
-func (s Selection) matcher(lists []string, hosts []Host) (func(string) bool, error) {
+func (s Selection) matcher(lists []string, hosts []Candidate) (func(string) bool, error) {
 	here := make(map[string]bool, len(hosts))
 	all := make([]string, len(hosts))
 	for i, h := range hosts {
@@ -144,7 +144,7 @@ func (s Selection) matcher(lists []string, hosts []Host) (func(string) bool, err
 }
 
 // known refuses tags, services, data centres and racks that no host has.
-func (s Selection) known(hosts []Host) error {
+func (s Selection) known(hosts []Candidate) error {
 	tags, services, dcs, racks := make(map[string]bool), make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for _, h := range hosts {
 		dcs[h.Datacenter], racks[h.Rack] = true, true

@@ -8,10 +8,10 @@ import (
 )
 
 // fleet is 120 data nodes in four racks, two name nodes and a web server.
-func fleet() []Host {
-	var all []Host
+func fleet() []Candidate {
+	var all []Candidate
 	add := func(name, rack, role string, services ...string) {
-		all = append(all, Host{Name: name, Origin: originOf(name), Datacenter: "dc1", Rack: rack, Tags: map[string]string{"role": role}, Services: services, Alive: true})
+		all = append(all, Candidate{Name: name, Origin: originOf(name), Datacenter: "dc1", Rack: rack, Tags: map[string]string{"role": role}, Services: services, Alive: true})
 	}
 	for i := 120; i >= 1; i-- {
 		add(fmt.Sprintf("dn%03d", i), fmt.Sprintf("/dc1/r%d", i%4), "datanode", "datanode")
@@ -35,7 +35,7 @@ func TestSelect(t *testing.T) {
 		"nn1":                           {Tags: []string{"role=name*", "role"}, Racks: []string{"/dc1/r1"}},
 		"Web.example.com,nn[1-2]":       {Services: []string{"web", "zkfc"}},
 		"Web.example.com,dn001":         {Names: []string{"*"}, Limit: 2},
-		"nn2":                           {Filter: func(h Host) bool { return h.Name == "nn2" }},
+		"nn2":                           {Filter: func(h Candidate) bool { return h.Name == "nn2" }},
 		"dn[004,008,012]":               {Racks: []string{"*r0"}, DCs: []string{"dc1"}, Limit: 3},
 		"Web.example.com,dn120,nn[1-2]": {Names: []string{"*"}, Exclude: []string{"dn[001-119]"}},
 		"dn[001-005,010-012]":           {Names: []string{"dn[001-005]", "dn[010-012]"}},
@@ -76,7 +76,7 @@ func TestSelectMistakes(t *testing.T) {
 			t.Errorf("want %q: %v", want, err)
 		}
 	}
-	twice := append(fleet(), Host{Name: "nn1", Origin: Origin{1}})
+	twice := append(fleet(), Candidate{Name: "nn1", Origin: Origin{1}})
 	if _, err := (Selection{Names: []string{"nn1"}}).Select(twice); err == nil || !strings.Contains(err.Error(), "two nodes are named nn1") {
 		t.Error(err)
 	}

@@ -68,12 +68,12 @@ func parseShare(text string) (n int, percent bool, err error) {
 // Plan puts hosts into waves: the targets in their order and the sizes of the
 // waves, as an order has them. No batches is one wave, or as few as the racks
 // allow. Hosts whose rack is not known count as being in one.
-func Plan(hosts []Host, batches []Batch, spread Spread) (targets []Target, waves []int, err error) {
+func Plan(hosts []Candidate, batches []Batch, spread Spread) (targets []Target, waves []int, err error) {
 	if spread == RackByRack && len(batches) > 0 {
 		return nil, nil, errors.New("plan waves: rack by rack has no batches; give one of the two")
 	}
-	racks := make(map[string][]Host)
-	for _, h := range slices.SortedFunc(slices.Values(hosts), func(a, b Host) int { return cmp.Compare(a.Name, b.Name) }) {
+	racks := make(map[string][]Candidate)
+	for _, h := range slices.SortedFunc(slices.Values(hosts), func(a, b Candidate) int { return cmp.Compare(a.Name, b.Name) }) {
 		key := h.Rack
 		if spread == AnyRack {
 			key = ""
@@ -81,7 +81,7 @@ func Plan(hosts []Host, batches []Batch, spread Spread) (targets []Target, waves
 		racks[key] = append(racks[key], h)
 	}
 	for n := 0; len(racks) > 0; n++ {
-		var wave []Host
+		var wave []Candidate
 		size := batchSize(batches, n, len(hosts))
 		switch spread {
 		case AnyRack:
@@ -96,8 +96,8 @@ func Plan(hosts []Host, batches []Batch, spread Spread) (targets []Target, waves
 			rack := slices.Min(slices.Collect(maps.Keys(racks)))
 			wave, racks[rack] = racks[rack], nil
 		}
-		maps.DeleteFunc(racks, func(_ string, left []Host) bool { return len(left) == 0 })
-		slices.SortFunc(wave, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })
+		maps.DeleteFunc(racks, func(_ string, left []Candidate) bool { return len(left) == 0 })
+		slices.SortFunc(wave, func(a, b Candidate) int { return cmp.Compare(a.Name, b.Name) })
 		for _, h := range wave {
 			targets = append(targets, Target{Name: h.Name, Origin: h.Origin})
 		}
@@ -120,7 +120,7 @@ func batchSize(batches []Batch, n, hosts int) int {
 
 // fullest are the racks, those first that have most hosts to come: so there
 // are as few waves as can be.
-func fullest(racks map[string][]Host) []string {
+func fullest(racks map[string][]Candidate) []string {
 	return slices.SortedFunc(maps.Keys(racks), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(racks[b]), len(racks[a])), cmp.Compare(a, b))
 	})

@@ -8,18 +8,18 @@ import (
 )
 
 func TestPlan(t *testing.T) {
-	rack := func(racks ...int) []Host { // racks[i] hosts in rack i
-		var all []Host
+	rack := func(racks ...int) []Candidate { // racks[i] hosts in rack i
+		var all []Candidate
 		for r, n := range racks {
 			for i := range n {
 				name := fmt.Sprintf("r%dn%d", r, i+1)
-				all = append(all, Host{Name: name, Origin: originOf(name), Rack: fmt.Sprintf("/r%d", r)})
+				all = append(all, Candidate{Name: name, Origin: originOf(name), Rack: fmt.Sprintf("/r%d", r)})
 			}
 		}
 		return all
 	}
 	for _, c := range []struct {
-		hosts   []Host
+		hosts   []Candidate
 		batches string
 		spread  Spread
 		want    string
@@ -79,10 +79,10 @@ func showWaves(targets []Target, waves []int) string {
 func TestPlanProperties(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 500 {
-		var hosts []Host
+		var hosts []Candidate
 		for i := range 1 + r.IntN(60) {
 			name := fmt.Sprintf("n%d", i)
-			hosts = append(hosts, Host{Name: name, Origin: originOf(name), Rack: fmt.Sprint(r.IntN(1 + r.IntN(8)))})
+			hosts = append(hosts, Candidate{Name: name, Origin: originOf(name), Rack: fmt.Sprint(r.IntN(1 + r.IntN(8)))})
 		}
 		var batches []Batch
 		spread := Spread(r.IntN(3))
