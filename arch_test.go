@@ -14,8 +14,8 @@ import (
 const module = "github.com/yodel-mesh/yodel"
 
 // mayImport says which of our packages a package may import. Leaves import
-// none; catalog and checks lend their types to those who read and write them
-// for people; node joins.
+// none; catalog, checks and jobs lend their types to those who read and write
+// them for people; node joins.
 var mayImport = map[string][]string{
 	".":         {"cli"},
 	"catalog":   {},

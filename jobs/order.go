@@ -1,10 +1,6 @@
 package jobs
 
-import (
-	"encoding/base32"
-	"encoding/hex"
-	"time"
-)
+import "time"
 
 // The names of the forms that are signed; see document.
 const (
@@ -50,14 +46,6 @@ type Target struct {
 	Origin Origin
 }
 
-// An Origin is the identity of a host, born with its data directory.
-type Origin [16]byte
-
-// String is the text form, as everywhere in yodel: RFC 4648 base32 in lower case.
-func (o Origin) String() string {
-	return base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding).EncodeToString(o[:])
-}
-
 // A Rollout is a plan of waves, resolved to numbers: what was shown to the
 // author is what is signed.
 type Rollout struct {
@@ -97,12 +85,6 @@ type File struct {
 	Hash Hash
 	Size int64 // bytes
 }
-
-// A Hash is the SHA-256 of a content.
-type Hash [32]byte
-
-// String is the hash in hexadecimal.
-func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
 // A Cancel ends a job on every target, or keeps it from starting.
 type Cancel struct {

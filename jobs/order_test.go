@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -74,6 +75,29 @@ func TestOrderRoundTrip(t *testing.T) {
 		}
 		if o.Script != nil && !reflect.DeepEqual(o, back) {
 			t.Errorf("got  %+v\nwant %+v", back, o)
+		}
+	}
+}
+
+// In JSON, for people and programs, nothing is lost.
+func TestOrderInJSON(t *testing.T) {
+	o := full()
+	b, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Order
+	if err := json.Unmarshal(b, &back); err != nil || !reflect.DeepEqual(o, back) {
+		t.Errorf("%v\n%s", err, b)
+	}
+	for _, want := range []string{o.ID.String(), o.Targets[0].Origin.String(), o.Script.Hash.String()} {
+		if !bytes.Contains(b, []byte(`"`+want+`"`)) {
+			t.Errorf("no %s in %s", want, b)
+		}
+	}
+	for _, bad := range []string{`"x"`, `""`, `"ü"`} {
+		if json.Unmarshal([]byte(bad), new(Origin)) == nil || json.Unmarshal([]byte(bad), new(Hash)) == nil {
+			t.Errorf("%s accepted", bad)
 		}
 	}
 }

@@ -252,6 +252,7 @@ func (r *Run) Wait(ctx context.Context) (Result, error) {
 		r.cmd.Wait() // it has ended: nobody else held the FIFO
 		r.cmd = nil
 	}
+	r.tidy()
 	result, err := readResult(r.dir)
 	if err == nil {
 		return result, nil
@@ -264,6 +265,15 @@ func (r *Run) Wait(ctx context.Context) (Result, error) {
 	lost := end(Lost, why)
 	lost.Left = n
 	return lost, nil
+}
+
+// tidy removes what was only for the run: scripts and files that were put may
+// hold secrets, and the spool stays as long as the job is remembered.
+func (r *Run) tidy() {
+	used, _ := filepath.Glob(filepath.Join(r.dir, putFile+"[0-9]*"))
+	for _, path := range append(used, filepath.Join(r.dir, scriptFile), filepath.Join(r.dir, taskFile)) {
+		os.Remove(path) // or Remove takes it with the rest
+	}
 }
 
 // awaitEnd reads until there is nobody who could write.

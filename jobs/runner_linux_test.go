@@ -200,6 +200,9 @@ func TestRunPutsFiles(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, ".yodel-put-*")); len(left) > 0 {
 		t.Errorf("left %q", left)
 	}
+	if left, _ := filepath.Glob(filepath.Join(r.spool(o.ID), putFile+"*")); len(left) > 0 {
+		t.Errorf("the spool still has %q", left)
+	}
 }
 
 // As another user, with that user's rights only.
