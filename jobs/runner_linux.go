@@ -68,8 +68,9 @@ func (r Runner) Prepare(o Order, content func(Hash) (io.ReadCloser, error)) (*Ru
 	return run, nil
 }
 
-// clear removes what an agent left that died between Prepare and Go. Its
-// supervisor ends by itself, if it has not.
+// clear puts away what an agent left that died between Prepare and Go. Its
+// supervisor ends by itself; until then it is at home in the directory, not in
+// its name.
 func (r Runner) clear(id ID, dir string) error {
 	ctx, stop := context.WithTimeout(context.Background(), readyTimeout)
 	defer stop()
@@ -81,7 +82,15 @@ func (r Runner) clear(id ID, dir string) error {
 	if old.alive != nil && old.awaitEnd(ctx) != nil {
 		return fmt.Errorf("the job %s runs already", id)
 	}
-	return os.RemoveAll(dir)
+	away := dir + "." + strconv.FormatInt(time.Now().UnixNano(), 36)
+	if err := os.Rename(dir, away); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	os.RemoveAll(away) // or Remove does, when that supervisor is gone
+	return nil
 }
 
 func (r Runner) spool(id ID) string { return filepath.Join(r.Dir, id.String()) }
@@ -155,8 +164,8 @@ func (r Runner) supervise(dir string, id ID) (*Run, error) {
 	}
 	defer ready.Close()
 	cmd := &exec.Cmd{
-		Path: "/proc/self/exe", Args: append(append([]string{}, r.Helper...), "supervise", dir),
-		Env: []string{"PATH=" + defaultPath}, Dir: "/", Stdin: in, Stdout: out, Stderr: log,
+		Path: "/proc/self/exe", Args: append(append([]string{}, r.Helper...), "supervise", id.String()),
+		Env: []string{"PATH=" + defaultPath}, Dir: dir, Stdin: in, Stdout: out, Stderr: log,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	err = cmd.Start()
@@ -321,4 +330,11 @@ func (r Runner) Output(id ID) (*os.File, error) {
 }
 
 // Remove deletes the spool of a job that has ended.
-func (r Runner) Remove(id ID) error { return os.RemoveAll(r.spool(id)) }
+func (r Runner) Remove(id ID) error {
+	err := os.RemoveAll(r.spool(id))
+	away, _ := filepath.Glob(r.spool(id) + ".*")
+	for _, dir := range away {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
+}

@@ -236,10 +236,12 @@ func TestRunAsAnother(t *testing.T) {
 	}
 }
 
-// sleepers are living processes whose arguments hold a mark.
+// sleepers are living processes whose arguments, with a blank between them, hold a
+// mark.
 func sleepers(mark string) (pids []int) {
 	for _, p := range processes() {
-		if b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid)); !p.dead() && bytes.Contains(b, []byte(mark)) && p.pid != os.Getpid() {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+		if b = bytes.ReplaceAll(b, []byte{0}, []byte{' '}); !p.dead() && bytes.Contains(b, []byte(mark)) && p.pid != os.Getpid() {
 			pids = append(pids, p.pid)
 		}
 	}

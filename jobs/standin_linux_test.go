@@ -260,7 +260,7 @@ func TestKilledAtRandom(t *testing.T) {
 			agent := c.agent(0)
 			time.Sleep(time.Duration(r.IntN(120)) * time.Millisecond)
 			if r.IntN(3) == 0 {
-				if found := sleepers(filepath.Join(c.dir, "spool")); len(found) > 0 {
+				if found := sleepers("supervise " + c.ids[r.IntN(len(c.ids))].String()); len(found) > 0 {
 					syscall.Kill(found[r.IntN(len(found))], syscall.SIGKILL)
 				}
 			}

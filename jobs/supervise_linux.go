@@ -34,7 +34,7 @@ const (
 
 // Supervise is the main function of the hidden command that a Runner starts:
 //
-//	COMMAND supervise DIR       the supervisor of the run in that spool
+//	COMMAND supervise JOB       the supervisor of the run whose spool it is started in
 //	COMMAND put PATH MODE       writes standard input to a file, as the user that it runs as
 //
 // It returns the exit code.
@@ -42,7 +42,7 @@ func Supervise(args []string) int {
 	var err error
 	switch {
 	case len(args) == 2 && args[0] == "supervise":
-		err = supervise(args[1])
+		err = supervise(".") // so that it stays with its spool when that is renamed
 	case len(args) == 3 && args[0] == "put":
 		err = put(args[1], args[2])
 	default:
