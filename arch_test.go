@@ -15,8 +15,8 @@ import (
 const module = "github.com/yodel-mesh/yodel"
 
 // mayImport says which of our packages a package may import. Leaves import
-// none; catalog and checks lend their types to those who read and write them
-// for people; node joins.
+// none; catalog, checks and jobs lend their types to those who read and write
+// them for people; node joins.
 var mayImport = map[string][]string{
 	".":         {"cli"},
 	"catalog":   {},
@@ -25,13 +25,14 @@ var mayImport = map[string][]string{
 	"store":     {},
 	"checks":    {},
 	"dnsd":      {},
+	"jobs":      {},
 	"sim":       {},
 	"facts":     {"catalog"},
-	"config":    {"catalog", "checks"},
-	"api":       {"catalog", "checks", "config"},
-	"node":      {"api", "catalog", "checks", "config", "dnsd", "facts", "gossip", "peer", "store"},
-	"sim/world": {"catalog", "checks", "config", "gossip", "node", "sim"},                             // not sim itself: node's tests stand on it
-	"cli":       {"api", "catalog", "checks", "config", "facts", "node", "sim", "sim/world", "store"}, // sim: for the command of that name
+	"config":    {"catalog", "checks", "jobs"},
+	"api":       {"catalog", "checks", "config", "jobs"},
+	"node":      {"api", "catalog", "checks", "config", "dnsd", "facts", "gossip", "jobs", "peer", "store"},
+	"sim/world": {"catalog", "checks", "config", "gossip", "node", "sim"},                                     // not sim itself: node's tests stand on it
+	"cli":       {"api", "catalog", "checks", "config", "facts", "jobs", "node", "sim", "sim/world", "store"}, // sim: for the command of that name
 	"demo":      {"api", "catalog"},
 	"lab":       {"api", "catalog", "dnsd"},
 	"deploy":    {},
@@ -49,7 +50,9 @@ var homes = map[string][]string{
 	"github.com/shirou/gopsutil":          {"facts"},
 	"github.com/jaypipes/ghw":             {"facts"},
 	"github.com/hashicorp/go-bexpr":       {"api"},
-	"github.com/fxamacker/cbor":           {"catalog"},
+	"github.com/fxamacker/cbor":           {"catalog", "jobs"}, // jobs: the form that is signed is its own
+	"golang.org/x/crypto":                 {"jobs"},
+	"github.com/hiddeco/sshsig":           {"jobs"},
 	"github.com/prometheus/client_golang": {"node"},
 	"github.com/spf13/cobra":              {"cli"},
 	"google.golang.org/protobuf":          {"checks"},
