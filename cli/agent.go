@@ -40,7 +40,7 @@ const (
 	memoryLimit = 400 << 20
 
 	// gcPercent is Go's garbage target unless GOGC says another. An idle agent
-	// makes little garbage: with 25 one of 300 members takes 50 MB instead of 62,
+	// makes little garbage: with 25 one of 300 members took 50 MB instead of 62,
 	// for no more CPU that could be measured (bench/footprint/RESULTS.md).
 	gcPercent = 25
 )
