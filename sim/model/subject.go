@@ -148,11 +148,7 @@ func (w *world) spread(i int32, one message) {
 	m := &w.members[i]
 	w.activate(one.topic)
 	w.hold(one)
-	if m.changes.drop(one.topic) {
-		w.let(one)
-	}
-	w.sequence++
-	m.changes.put(queued{message: one, order: w.sequence})
+	m.changes.put(one, w.untold)
 	w.tick(i)
 }
 

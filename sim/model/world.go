@@ -25,7 +25,6 @@ type world struct {
 	news      []*news
 	askedFor  map[int32]asked // indirect probes under way
 	relays    int32           // of them so far
-	sequence  uint32          // of messages queued so far
 	words     int             // copies of words that are queued
 	base      int64           // bytes that the run was let in with
 	extra     int64           // bytes of views beyond what was counted on before the run
