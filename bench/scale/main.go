@@ -88,7 +88,9 @@ func lan(s gossip.Settings) model.Settings {
 	return model.Settings{
 		GossipInterval: s.GossipInterval, GossipNodes: s.GossipNodes, RetransmitMult: s.RetransmitMult, EagerNodes: s.EagerNodes,
 		ProbeInterval: s.ProbeInterval, ProbeTimeout: s.ProbeTimeout, IndirectChecks: s.IndirectChecks,
-		SuspicionMult: s.SuspicionMult, AwarenessMax: s.AwarenessMax, PushPullInterval: s.PushPullInterval, EventBuffer: 1024,
+		SuspicionMult: s.SuspicionMult, SuspicionMax: s.SuspicionMax, SuspicionWindow: s.SuspicionWindow,
+		AwarenessMax: s.AwarenessMax, PushPullInterval: s.PushPullInterval, EventBuffer: 1024,
+		ExchangePause: 5 * time.Second, ExchangePausePerNode: time.Millisecond, ExchangeQuiet: 3 * time.Second, ExchangeLate: 20 * time.Second,
 		PullPause: 300 * time.Millisecond, PullPausePerNode: time.Millisecond, PullPatience: 10 * time.Second,
 	}
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -73,11 +74,22 @@ type Settings struct {
 	ProbeInterval  time.Duration // between two probes of a member
 	ProbeTimeout   time.Duration // until others are asked to probe it
 	IndirectChecks int           // how many are asked
-	SuspicionMult  int           // a suspect has this times log10(members) probe intervals to object
-	AwarenessMax   int           // a member that doubts itself slows its probes down by this at most
+	SuspicionMult  int           // a suspect has this times log10(members) probe intervals to object,
+	SuspicionMax   int           // or up to so many times that while nobody else suspects it
+
+	// SuspicionWindow, if not 0, takes the place of SuspicionMult: a suspect has
+	// this time to object in a mesh of any size, or a little more.
+	SuspicionWindow time.Duration
+
+	AwarenessMax int // a member that doubts itself slows its probes down by this at most
 
 	PushPullInterval time.Duration // between two exchanges of the whole member list; grows from 32 members on
 	EventBuffer      int           // words that such an exchange carries
+
+	ExchangePause        time.Duration // between two that differing acks ask for; 0: there are none
+	ExchangePausePerNode time.Duration // added for each member
+	ExchangeQuiet        time.Duration // a change is on its way to all for so long
+	ExchangeLate         time.Duration // with changes all the time, one is made all the same
 
 	PullPause        time.Duration // between two pulls that a summary asked for; 0: there are no pulls
 	PullPausePerNode time.Duration // added for each node
@@ -170,7 +182,9 @@ func (s Settings) check() error {
 		least time.Duration
 	}{
 		{"GossipInterval", s.GossipInterval, 1}, {"ProbeInterval", s.ProbeInterval, 1}, {"ProbeTimeout", s.ProbeTimeout, 1},
-		{"PushPullInterval", s.PushPullInterval, 1}, {"PullPause", s.PullPause, 0}, {"PullPausePerNode", s.PullPausePerNode, 0}, {"PullPatience", s.PullPatience, 0},
+		{"PushPullInterval", s.PushPullInterval, 1}, {"SuspicionWindow", s.SuspicionWindow, 0},
+		{"ExchangePause", s.ExchangePause, 0}, {"ExchangePausePerNode", s.ExchangePausePerNode, 0}, {"ExchangeQuiet", s.ExchangeQuiet, 0}, {"ExchangeLate", s.ExchangeLate, 0},
+		{"PullPause", s.PullPause, 0}, {"PullPausePerNode", s.PullPausePerNode, 0}, {"PullPatience", s.PullPatience, 0},
 	} {
 		if f.value < f.least {
 			return fmt.Errorf("%s: %v, want %v or more", f.name, f.value, f.least)
@@ -181,7 +195,7 @@ func (s Settings) check() error {
 		value, least, most int
 	}{
 		{"GossipNodes", s.GossipNodes, 1, settingMax}, {"RetransmitMult", s.RetransmitMult, 1, settingMax / 4}, {"EagerNodes", s.EagerNodes, 0, settingMax},
-		{"IndirectChecks", s.IndirectChecks, 0, settingMax}, {"SuspicionMult", s.SuspicionMult, 1, accusersMax + 1},
+		{"IndirectChecks", s.IndirectChecks, 0, settingMax}, {"SuspicionMult", s.suspicionMult(2), 1, accusersMax + 1}, {"SuspicionMax", s.SuspicionMax, 1, settingMax},
 		{"AwarenessMax", s.AwarenessMax, 1, settingMax}, {"EventBuffer", s.EventBuffer, 0, newsMax},
 	} {
 		if f.value < f.least || f.value > f.most {
@@ -192,6 +206,16 @@ func (s Settings) check() error {
 		return fmt.Errorf("ProbeTimeout: %v, want less than ProbeInterval, %v", s.ProbeTimeout, s.ProbeInterval)
 	}
 	return nil
+}
+
+// suspicionMult is the factor that makes the window of a mesh of n members at
+// least SuspicionWindow, as package gossip reckons it.
+func (s Settings) suspicionMult(n int) int {
+	if s.SuspicionWindow == 0 {
+		return s.SuspicionMult
+	}
+	scale := max(1, math.Log10(float64(n))) * float64(s.ProbeInterval)
+	return max(1, int(math.Ceil(float64(s.SuspicionWindow)/scale-0.05)))
 }
 
 // ready has defaults in place, or says what is impossible: a field, or that

@@ -34,7 +34,7 @@ func TestImpossibleWorldsAreRefusedByField(t *testing.T) {
 		"Config.Links.Datacenter.Loss: NaN":          func(c *Config) { c.Links.Datacenter.Loss = math.NaN() },
 		"Config.Settings.GossipNodes: 0":             func(c *Config) { c.Settings.GossipNodes = 0 },
 		"Config.Settings.ProbeTimeout: 400ms":        func(c *Config) { c.Settings.ProbeTimeout = 400 * time.Millisecond },
-		"Config.Settings.SuspicionMult: 8":           func(c *Config) { c.Settings.SuspicionMult = 8 },
+		"Config.Settings.SuspicionMult: 8":           func(c *Config) { c.Settings.SuspicionWindow, c.Settings.SuspicionMult = 0, 8 },
 		"Config.Wire.Ping: -1":                       func(c *Config) { c.Wire.Ping = -1 },
 		"a run of 100000 nodes with 1000 news at on": func(c *Config) { c.Nodes, c.News.Every = 100_000, time.Millisecond; c.MemoryMax = 1 << 30 },
 	} {
@@ -251,7 +251,7 @@ func TestMeshOfMeshes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range deaths {
-		if d.Failed.Missed > 0 || d.Failed.Reached[0] < 4*time.Second || d.Failed.Max() > 8*time.Second {
+		if d.Failed.Missed > 0 || d.Failed.Reached[0] < 2400*time.Millisecond || d.Failed.Max() > 6*time.Second {
 			t.Errorf("seen after %v to %v, by %d never", d.Failed.Quantile(0), d.Failed.Max(), d.Failed.Missed)
 		}
 	}

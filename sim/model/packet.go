@@ -18,7 +18,8 @@ type packet struct {
 	number   int32  // of the probe
 	relay    int32  // of a ping and its ack: a place in calls, 1 more than it; 0: a direct one
 	target   int32  // of an indirect probe
-	knows    uint64 // of an ack: the summary
+	knows    uint64 // of an ack: the summary of the news
+	living   uint64 // of an ack: the sum of the members
 	messages []message
 }
 
