@@ -83,16 +83,22 @@ func (b *bench) run() error {
 	return b.doubts()
 }
 
-// lan are the settings that ship, and how node pulls.
+// lan are a mesh's settings with what package gossip and node add to Serf, which
+// is nothing when the settings are Serf's.
 func lan(s gossip.Settings) model.Settings {
-	return model.Settings{
+	out := model.Settings{
 		GossipInterval: s.GossipInterval, GossipNodes: s.GossipNodes, RetransmitMult: s.RetransmitMult, EagerNodes: s.EagerNodes,
 		ProbeInterval: s.ProbeInterval, ProbeTimeout: s.ProbeTimeout, IndirectChecks: s.IndirectChecks,
 		SuspicionMult: s.SuspicionMult, SuspicionMax: s.SuspicionMax, SuspicionWindow: s.SuspicionWindow,
 		AwarenessMax: s.AwarenessMax, PushPullInterval: s.PushPullInterval, EventBuffer: 1024,
-		ExchangePause: 5 * time.Second, ExchangePausePerNode: time.Millisecond, ExchangeQuiet: 3 * time.Second, ExchangeLate: 20 * time.Second,
-		PullPause: 300 * time.Millisecond, PullPausePerNode: time.Millisecond, PullPatience: 10 * time.Second,
 	}
+	if s == gossip.Stock() {
+		out.EventBuffer = 512
+		return out
+	}
+	out.ExchangePause, out.ExchangePausePerNode, out.ExchangeQuiet, out.ExchangeLate = 5*time.Second, time.Millisecond, 3*time.Second, 20*time.Second
+	out.PullPause, out.PullPausePerNode, out.PullPatience = 300*time.Millisecond, time.Millisecond, 10*time.Second
+	return out
 }
 
 func (b *bench) world(nodes int, bridged bool) model.Config {

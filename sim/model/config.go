@@ -150,12 +150,20 @@ func (c Config) Check() error {
 		return fmt.Errorf("Config.Starved.Stall: %v, want more than 0 and less than Starved.Period, %v", c.Starved.Stall, c.Starved.Period)
 	}
 	if err := c.Links.check(); err != nil {
-		return fmt.Errorf("Config.Links.%w", err)
+		return err
 	}
-	if err := c.Settings.check(); err != nil {
-		return fmt.Errorf("Config.Settings.%w", err)
+	if err := c.Settings.check(c.smallest()); err != nil {
+		return err
 	}
 	return c.Wire.check()
+}
+
+// smallest is the size of the smallest mesh.
+func (c Config) smallest() int {
+	if c.Bridges == 0 {
+		return c.Nodes
+	}
+	return min(c.Nodes, c.Bridges*c.Datacenters, c.Nodes/c.Datacenters)
 }
 
 func (l Links) check() error {
@@ -165,17 +173,19 @@ func (l Links) check() error {
 	}{{"Rack", l.Rack}, {"Datacenter", l.Datacenter}, {"Between", l.Between}} {
 		switch {
 		case one.link.Latency < 0:
-			return fmt.Errorf("%s.Latency: %v is negative", one.name, one.link.Latency)
+			return fmt.Errorf("Config.Links.%s.Latency: %v is negative", one.name, one.link.Latency)
 		case one.link.Jitter < 0:
-			return fmt.Errorf("%s.Jitter: %v is negative", one.name, one.link.Jitter)
+			return fmt.Errorf("Config.Links.%s.Jitter: %v is negative", one.name, one.link.Jitter)
 		case !(one.link.Loss >= 0 && one.link.Loss <= 1): // NaN compares with nothing
-			return fmt.Errorf("%s.Loss: %v, want 0 to 1", one.name, one.link.Loss)
+			return fmt.Errorf("Config.Links.%s.Loss: %v, want 0 to 1", one.name, one.link.Loss)
 		}
 	}
 	return nil
 }
 
-func (s Settings) check() error {
+// check names a setting that no mesh could work with, or that the model cannot
+// follow in one of so many members.
+func (s Settings) check(members int) error {
 	for _, f := range []struct {
 		name  string
 		value time.Duration
@@ -187,7 +197,7 @@ func (s Settings) check() error {
 		{"PullPause", s.PullPause, 0}, {"PullPausePerNode", s.PullPausePerNode, 0}, {"PullPatience", s.PullPatience, 0},
 	} {
 		if f.value < f.least {
-			return fmt.Errorf("%s: %v, want %v or more", f.name, f.value, f.least)
+			return fmt.Errorf("Config.Settings.%s: %v, want %v or more", f.name, f.value, f.least)
 		}
 	}
 	for _, f := range []struct {
@@ -195,15 +205,15 @@ func (s Settings) check() error {
 		value, least, most int
 	}{
 		{"GossipNodes", s.GossipNodes, 1, settingMax}, {"RetransmitMult", s.RetransmitMult, 1, settingMax / 4}, {"EagerNodes", s.EagerNodes, 0, settingMax},
-		{"IndirectChecks", s.IndirectChecks, 0, settingMax}, {"SuspicionMult", s.suspicionMult(2), 1, accusersMax + 1}, {"SuspicionMax", s.SuspicionMax, 1, settingMax},
+		{"IndirectChecks", s.IndirectChecks, 0, settingMax}, {"SuspicionMult", s.suspicionMult(members), 1, accusersMax + 1}, {"SuspicionMax", s.SuspicionMax, 1, settingMax},
 		{"AwarenessMax", s.AwarenessMax, 1, settingMax}, {"EventBuffer", s.EventBuffer, 0, newsMax},
 	} {
 		if f.value < f.least || f.value > f.most {
-			return fmt.Errorf("%s: %d, want %d to %d", f.name, f.value, f.least, f.most)
+			return fmt.Errorf("Config.Settings.%s: %d, want %d to %d", f.name, f.value, f.least, f.most)
 		}
 	}
 	if s.ProbeTimeout >= s.ProbeInterval {
-		return fmt.Errorf("ProbeTimeout: %v, want less than ProbeInterval, %v", s.ProbeTimeout, s.ProbeInterval)
+		return fmt.Errorf("Config.Settings.ProbeTimeout: %v, want less than ProbeInterval, %v", s.ProbeTimeout, s.ProbeInterval)
 	}
 	return nil
 }
