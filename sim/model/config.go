@@ -135,7 +135,7 @@ func (c Config) Check() error {
 		{"News.Size", c.News.Size, 0, 1024}, {"News.Before", c.News.Before, 0, newsMax},
 	} {
 		if f.value < f.least || f.value > f.most {
-			return fmt.Errorf("Config.%s: %d, want %d to %d", f.name, f.value, f.least, f.most)
+			return fmt.Errorf("%s: %d, want %d to %d", "Config."+f.name, f.value, f.least, f.most)
 		}
 	}
 	if c.Bridges > 0 && c.Datacenters == 1 {
@@ -143,7 +143,7 @@ func (c Config) Check() error {
 	}
 	for name, value := range map[string]time.Duration{"Patience": c.Patience, "News.Every": c.News.Every, "Starved.Stall": c.Starved.Stall, "Starved.Period": c.Starved.Period} {
 		if value < 0 {
-			return fmt.Errorf("Config.%s: %v is negative", name, value)
+			return fmt.Errorf("%s: %v is negative", "Config."+name, value)
 		}
 	}
 	if c.Starved.Nodes > 0 && (c.Starved.Stall <= 0 || c.Starved.Stall >= c.Starved.Period) {
