@@ -72,7 +72,7 @@ func (b *bench) run() error {
 	b.report.Notes = []string{
 		fmt.Sprintf("Links: 0.5 to 0.6 ms one way within a data centre, 10 to 11 ms between two, no loss unless said. The settings that ship; words of 120 bytes; seed %d.", b.seed),
 		"Bytes are payload, without the headers of IP, UDP and TCP. Streams are counted both ways at the node that opens them.",
-		"Memory is reckoned from measured sizes: 39 MB of an agent, 22 kB for each node in its catalog, 0.8 kB for each member of its mesh, and a quarter for garbage.",
+		"Memory is reckoned from measured sizes: 39 MB of an agent, 12 kB for each node in its catalog, 0.8 kB for each member of its mesh, and a quarter for garbage.",
 	}
 	if err := b.sizes(); err != nil {
 		return err
