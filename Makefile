@@ -56,6 +56,11 @@ bench-dns:
 bench-footprint: build
 	$(GO) run ./bench/footprint
 
+#: bench-scale  what 100 to 30,000 nodes would do and cost, by the model; the plots in bin/scale.html
+bench-scale:
+	@mkdir -p bin
+	$(GO) run ./bench/scale -html bin/scale.html
+
 #: deb rpm      packages in dist/
 deb rpm: build
 	VERSION=$(if $(filter v%,$(VERSION)),$(VERSION),) deploy/package.sh $@
@@ -68,4 +73,4 @@ cover:
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
 
-.PHONY: build demo test short race lint vet fuzz lab bench bench-dns bench-footprint cover deb rpm help
+.PHONY: build demo test short race lint vet fuzz lab bench bench-dns bench-footprint bench-scale cover deb rpm help

@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"config":    {"catalog", "checks", "jobs"},
 	"api":       {"catalog", "checks", "config", "jobs"},
 	"node":      {"api", "catalog", "checks", "config", "dnsd", "facts", "gossip", "jobs", "peer", "store"},
+	"sim/model": {},
 	"sim/world": {"catalog", "checks", "config", "gossip", "node", "sim"},                                     // not sim itself: node's tests stand on it
 	"cli":       {"api", "catalog", "checks", "config", "facts", "jobs", "node", "sim", "sim/world", "store"}, // sim: for the command of that name
 	"demo":      {"api", "catalog"},

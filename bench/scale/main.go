@@ -72,7 +72,7 @@ func (b *bench) run() error {
 	b.report.Notes = []string{
 		fmt.Sprintf("Links: 0.5 to 0.6 ms one way within a data centre, 10 to 11 ms between two, no loss unless said. The settings that ship; words of 120 bytes; seed %d.", b.seed),
 		"Bytes are payload, without the headers of IP, UDP and TCP. Streams are counted both ways at the node that opens them.",
-		"Memory is reckoned from measured sizes: 39 MB of an agent, 22 kB for each node in its catalog, 0.8 kB for each member of its mesh, and a quarter for garbage.",
+		"Memory is reckoned from measured sizes: 39 MB of an agent, 12 kB for each node in its catalog, 0.8 kB for each member of its mesh, and a quarter for garbage.",
 	}
 	if err := b.sizes(); err != nil {
 		return err
@@ -83,14 +83,22 @@ func (b *bench) run() error {
 	return b.doubts()
 }
 
-// lan are the settings that ship, and how node pulls.
+// lan are a mesh's settings with what package gossip and node add to Serf, which
+// is nothing when the settings are Serf's.
 func lan(s gossip.Settings) model.Settings {
-	return model.Settings{
+	out := model.Settings{
 		GossipInterval: s.GossipInterval, GossipNodes: s.GossipNodes, RetransmitMult: s.RetransmitMult, EagerNodes: s.EagerNodes,
 		ProbeInterval: s.ProbeInterval, ProbeTimeout: s.ProbeTimeout, IndirectChecks: s.IndirectChecks,
-		SuspicionMult: s.SuspicionMult, AwarenessMax: s.AwarenessMax, PushPullInterval: s.PushPullInterval, EventBuffer: 1024,
-		PullPause: 300 * time.Millisecond, PullPausePerNode: time.Millisecond, PullPatience: 10 * time.Second,
+		SuspicionMult: s.SuspicionMult, SuspicionMax: s.SuspicionMax, SuspicionWindow: s.SuspicionWindow,
+		AwarenessMax: s.AwarenessMax, PushPullInterval: s.PushPullInterval, EventBuffer: 1024,
 	}
+	if s == gossip.Stock() {
+		out.EventBuffer = 512
+		return out
+	}
+	out.ExchangePause, out.ExchangePausePerNode, out.ExchangeQuiet, out.ExchangeLate = 5*time.Second, time.Millisecond, 3*time.Second, 20*time.Second
+	out.PullPause, out.PullPausePerNode, out.PullPatience = 300*time.Millisecond, time.Millisecond, 10*time.Second
+	return out
 }
 
 func (b *bench) world(nodes int, bridged bool) model.Config {

@@ -12,24 +12,23 @@ import (
 // probes are settings of the probes to choose from.
 func probes() []gossip.Settings {
 	var all []gossip.Settings
-	for _, p := range []struct {
-		interval, timeout time.Duration
-		mult              int
-	}{{200, 100, 5}, {300, 150, 5}, {400, 200, 4}, {400, 200, 5}, {400, 150, 5}, {500, 250, 4}, {500, 200, 4}, {700, 300, 4}, {1000, 500, 4}} {
+	for _, p := range []struct{ interval, timeout, window time.Duration }{
+		{200, 100, 2400}, {300, 150, 2400}, {400, 200, 1600}, {400, 200, 2400}, {400, 150, 2400}, {400, 200, 4000}, {500, 250, 2400}, {500, 200, 2400}, {700, 300, 2400},
+	} {
 		s := gossip.LAN()
-		s.ProbeInterval, s.ProbeTimeout, s.SuspicionMult = p.interval*time.Millisecond, p.timeout*time.Millisecond, p.mult
+		s.ProbeInterval, s.ProbeTimeout, s.SuspicionWindow = p.interval*time.Millisecond, p.timeout*time.Millisecond, p.window*time.Millisecond
 		all = append(all, s)
 	}
 	return append(all, gossip.Stock())
 }
 
 func named(s gossip.Settings) string {
-	name := fmt.Sprintf("%v/%v, %d", s.ProbeInterval, s.ProbeTimeout, s.SuspicionMult)
+	name := fmt.Sprintf("%v/%v, %v", s.ProbeInterval, s.ProbeTimeout, s.SuspicionWindow)
 	if s == gossip.LAN() {
 		return name + " (ships)"
 	}
 	if s == gossip.Stock() {
-		return name + " (Serf)"
+		return "Serf's"
 	}
 	return name
 }
@@ -39,7 +38,7 @@ func (b *bench) settings() error {
 	const nodes, loss = 300, 0.20
 	t := report.Table{
 		Title: fmt.Sprintf("Probes: what detection costs, %d nodes", nodes),
-		Head:  []string{"interval/timeout, suspicion", "kill: first s", "last s", "probes B/s", "suspicions/min at 20 %", "false failures/min at 20 %", "B/s at 20 %"},
+		Head:  []string{"interval/timeout, window", "kill: first s", "last s", "probes B/s", "suspicions/min at 20 %", "false failures/min at 20 %", "B/s at 20 %"},
 	}
 	bytes := report.Plot{Title: fmt.Sprintf("Detection against traffic, %d nodes", nodes), X: report.Axis{Name: "a kill is known to the last, median", Unit: "s"}, Y: report.Axis{Name: "probes of a node", Unit: "bytes/s"}}
 	noise := report.Plot{Title: fmt.Sprintf("Detection against doubts at 20 %% loss, %d nodes", nodes), X: bytes.X, Y: report.Axis{Name: "suspicions in the mesh", Unit: "1/min", Log: true}}

@@ -74,12 +74,13 @@ func (b *bench) size(nodes int, bridged bool) (s size, err error) {
 	if s.deaths, err = model.Kill(killed, runs); err != nil {
 		return s, err
 	}
-	if s.idle, err = model.Idle(s.c, 20*time.Second); err != nil {
+	rest := min(max(20*time.Second, 420_000*time.Second/time.Duration(nodes)), time.Hour) // 100 exchanges of lists
+	if s.idle, err = model.Idle(s.c, rest); err != nil {
 		return s, err
 	}
 	busy := s.c
 	busy.News.Before = 1024
-	if s.busy, err = model.Idle(busy, 20*time.Second); err != nil {
+	if s.busy, err = model.Idle(busy, rest); err != nil {
 		return s, err
 	}
 	s.took = time.Since(began)

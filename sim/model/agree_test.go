@@ -62,7 +62,9 @@ func like(s gossip.Settings) Settings {
 	return Settings{
 		GossipInterval: s.GossipInterval, GossipNodes: s.GossipNodes, RetransmitMult: s.RetransmitMult, EagerNodes: s.EagerNodes,
 		ProbeInterval: s.ProbeInterval, ProbeTimeout: s.ProbeTimeout, IndirectChecks: s.IndirectChecks,
-		SuspicionMult: s.SuspicionMult, AwarenessMax: s.AwarenessMax, PushPullInterval: s.PushPullInterval, EventBuffer: 1024,
+		SuspicionMult: s.SuspicionMult, SuspicionMax: s.SuspicionMax, SuspicionWindow: s.SuspicionWindow,
+		AwarenessMax: s.AwarenessMax, PushPullInterval: s.PushPullInterval, EventBuffer: 1024,
+		ExchangePause: 5 * time.Second, ExchangePausePerNode: time.Millisecond, ExchangeQuiet: 3 * time.Second, ExchangeLate: 20 * time.Second,
 	}
 }
 
@@ -82,6 +84,40 @@ func compare(t *testing.T, what string, model, real [][]time.Duration, figure fu
 	if math.Abs(m-r) > max(apart*r, 4*noise) {
 		t.Error(line)
 	}
+}
+
+// comparePooled compares a quantile over all nodes of all runs. Delays come in
+// hops, so that a quantile may lie at the edge between two and chance moves it
+// far; hence it is the shares that chance is allowed for: of the nodes, about
+// share have been reached when the model's quantile comes, give or take apart.
+func comparePooled(t *testing.T, share float64, model, real [][]time.Duration) {
+	t.Helper()
+	m, r := float64(pooled(share)(model)), float64(pooled(share)(real))
+	early, earlyNoise := reached(real, time.Duration(m*(1-apart)))
+	late, lateNoise := reached(real, time.Duration(m*(1+apart)))
+	line := fmt.Sprintf("p%.0f: model %.4g ms, real %.4g ms: %+.1f %%; the real one reaches %.1f ± %.1f to %.1f ± %.1f %% within %.0f %% of it",
+		100*share, m/1e6, r/1e6, 100*(m/r-1), 100*early, 100*earlyNoise, 100*late, 100*lateNoise, 100*apart)
+	t.Log(line)
+	if early-4*earlyNoise > share || late+4*lateNoise < share {
+		t.Error(line)
+	}
+}
+
+// reached is the share of nodes that know by a time, and the standard error of
+// it, from the differences between runs.
+func reached(runs [][]time.Duration, at time.Duration) (mean, noise float64) {
+	var sum, squares float64
+	for _, run := range runs {
+		n, found := slices.BinarySearch(run, at)
+		if found {
+			n++
+		}
+		share := float64(n) / float64(len(run))
+		sum, squares = sum+share, squares+share*share
+	}
+	n := float64(len(runs))
+	mean = sum / n
+	return mean, math.Sqrt(max(0, squares/n-mean*mean) / n)
 }
 
 // resample is the standard deviation of a figure, by the bootstrap.
@@ -163,9 +199,9 @@ func TestNewsSpreadsAsInTheRealCode(t *testing.T) {
 			for _, d := range s.News {
 				model = append(model, d.Reached)
 			}
-			compare(t, "p50", model, real, pooled(0.5))
-			compare(t, "p90", model, real, pooled(0.9))
-			compare(t, "p99", model, real, pooled(0.99))
+			comparePooled(t, 0.5, model, real)
+			comparePooled(t, 0.9, model, real)
+			comparePooled(t, 0.99, model, real)
 			compare(t, "median of the last", model, real, middle(last))
 			near(t, "bytes for each word and node", s.Bytes, bytes)
 		})
@@ -178,12 +214,12 @@ func TestDeathsAreSeenAsInTheRealCode(t *testing.T) {
 			const kills = 3
 			rounds := x.some(15)
 			var real [][]time.Duration
-			inReal(t, x.nodes+rounds*kills/2, x.settings, 2, func(r *mesh) {
+			inReal(t, x.nodes+rounds*kills, x.settings, 2, func(r *mesh) {
 				for round := range rounds {
 					real = append(real, r.kill(round*kills, kills, 75*x.settings.ProbeInterval)...)
 				}
 			})
-			c := worldOf(x.nodes, x.settings)
+			c := worldOf(x.nodes+rounds*kills/2, x.settings)
 			c.Kills = kills
 			detections, err := Kill(c, x.some(120))
 			if err != nil {
@@ -194,7 +230,7 @@ func TestDeathsAreSeenAsInTheRealCode(t *testing.T) {
 				model = append(model, d.Failed.Reached)
 			}
 			compare(t, "first", model, real, middle(first))
-			compare(t, "p50", model, real, pooled(0.5))
+			comparePooled(t, 0.5, model, real)
 			compare(t, "median of the last", model, real, middle(last))
 		})
 	}
@@ -203,6 +239,7 @@ func TestDeathsAreSeenAsInTheRealCode(t *testing.T) {
 func TestRestCostsAsInTheRealCode(t *testing.T) {
 	for _, x := range trials(t) {
 		t.Run(x.name, func(t *testing.T) {
+			x.settings.PushPullInterval = 15 * time.Second // else one needs hours
 			c := worldOf(x.nodes, x.settings)
 			d := time.Duration(x.some(3)) * newWorld(c.withDefaults()).groups[0].pushPull // each node has so many in it, and not one more
 			model, err := Idle(c, 3*d)

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -73,11 +74,22 @@ type Settings struct {
 	ProbeInterval  time.Duration // between two probes of a member
 	ProbeTimeout   time.Duration // until others are asked to probe it
 	IndirectChecks int           // how many are asked
-	SuspicionMult  int           // a suspect has this times log10(members) probe intervals to object
-	AwarenessMax   int           // a member that doubts itself slows its probes down by this at most
+	SuspicionMult  int           // a suspect has this times log10(members) probe intervals to object,
+	SuspicionMax   int           // or up to so many times that while nobody else suspects it
+
+	// SuspicionWindow, if not 0, takes the place of SuspicionMult: a suspect has
+	// this time to object in a mesh of any size, or a little more.
+	SuspicionWindow time.Duration
+
+	AwarenessMax int // a member that doubts itself slows its probes down by this at most
 
 	PushPullInterval time.Duration // between two exchanges of the whole member list; grows from 32 members on
 	EventBuffer      int           // words that such an exchange carries
+
+	ExchangePause        time.Duration // between two that differing acks ask for; 0: there are none
+	ExchangePausePerNode time.Duration // added for each member
+	ExchangeQuiet        time.Duration // a change is on its way to all for so long
+	ExchangeLate         time.Duration // with changes all the time, one is made all the same
 
 	PullPause        time.Duration // between two pulls that a summary asked for; 0: there are no pulls
 	PullPausePerNode time.Duration // added for each node
@@ -123,7 +135,7 @@ func (c Config) Check() error {
 		{"News.Size", c.News.Size, 0, 1024}, {"News.Before", c.News.Before, 0, newsMax},
 	} {
 		if f.value < f.least || f.value > f.most {
-			return fmt.Errorf("Config.%s: %d, want %d to %d", f.name, f.value, f.least, f.most)
+			return fmt.Errorf("%s: %d, want %d to %d", "Config."+f.name, f.value, f.least, f.most)
 		}
 	}
 	if c.Bridges > 0 && c.Datacenters == 1 {
@@ -131,19 +143,27 @@ func (c Config) Check() error {
 	}
 	for name, value := range map[string]time.Duration{"Patience": c.Patience, "News.Every": c.News.Every, "Starved.Stall": c.Starved.Stall, "Starved.Period": c.Starved.Period} {
 		if value < 0 {
-			return fmt.Errorf("Config.%s: %v is negative", name, value)
+			return fmt.Errorf("%s: %v is negative", "Config."+name, value)
 		}
 	}
 	if c.Starved.Nodes > 0 && (c.Starved.Stall <= 0 || c.Starved.Stall >= c.Starved.Period) {
 		return fmt.Errorf("Config.Starved.Stall: %v, want more than 0 and less than Starved.Period, %v", c.Starved.Stall, c.Starved.Period)
 	}
 	if err := c.Links.check(); err != nil {
-		return fmt.Errorf("Config.Links.%w", err)
+		return err
 	}
-	if err := c.Settings.check(); err != nil {
-		return fmt.Errorf("Config.Settings.%w", err)
+	if err := c.Settings.check(c.smallest()); err != nil {
+		return err
 	}
 	return c.Wire.check()
+}
+
+// smallest is the size of the smallest mesh.
+func (c Config) smallest() int {
+	if c.Bridges == 0 {
+		return c.Nodes
+	}
+	return min(c.Nodes, c.Bridges*c.Datacenters, c.Nodes/c.Datacenters)
 }
 
 func (l Links) check() error {
@@ -153,27 +173,31 @@ func (l Links) check() error {
 	}{{"Rack", l.Rack}, {"Datacenter", l.Datacenter}, {"Between", l.Between}} {
 		switch {
 		case one.link.Latency < 0:
-			return fmt.Errorf("%s.Latency: %v is negative", one.name, one.link.Latency)
+			return fmt.Errorf("Config.Links.%s.Latency: %v is negative", one.name, one.link.Latency)
 		case one.link.Jitter < 0:
-			return fmt.Errorf("%s.Jitter: %v is negative", one.name, one.link.Jitter)
+			return fmt.Errorf("Config.Links.%s.Jitter: %v is negative", one.name, one.link.Jitter)
 		case !(one.link.Loss >= 0 && one.link.Loss <= 1): // NaN compares with nothing
-			return fmt.Errorf("%s.Loss: %v, want 0 to 1", one.name, one.link.Loss)
+			return fmt.Errorf("Config.Links.%s.Loss: %v, want 0 to 1", one.name, one.link.Loss)
 		}
 	}
 	return nil
 }
 
-func (s Settings) check() error {
+// check names a setting that no mesh could work with, or that the model cannot
+// follow in one of so many members.
+func (s Settings) check(members int) error {
 	for _, f := range []struct {
 		name  string
 		value time.Duration
 		least time.Duration
 	}{
 		{"GossipInterval", s.GossipInterval, 1}, {"ProbeInterval", s.ProbeInterval, 1}, {"ProbeTimeout", s.ProbeTimeout, 1},
-		{"PushPullInterval", s.PushPullInterval, 1}, {"PullPause", s.PullPause, 0}, {"PullPausePerNode", s.PullPausePerNode, 0}, {"PullPatience", s.PullPatience, 0},
+		{"PushPullInterval", s.PushPullInterval, 1}, {"SuspicionWindow", s.SuspicionWindow, 0},
+		{"ExchangePause", s.ExchangePause, 0}, {"ExchangePausePerNode", s.ExchangePausePerNode, 0}, {"ExchangeQuiet", s.ExchangeQuiet, 0}, {"ExchangeLate", s.ExchangeLate, 0},
+		{"PullPause", s.PullPause, 0}, {"PullPausePerNode", s.PullPausePerNode, 0}, {"PullPatience", s.PullPatience, 0},
 	} {
 		if f.value < f.least {
-			return fmt.Errorf("%s: %v, want %v or more", f.name, f.value, f.least)
+			return fmt.Errorf("Config.Settings.%s: %v, want %v or more", f.name, f.value, f.least)
 		}
 	}
 	for _, f := range []struct {
@@ -181,17 +205,27 @@ func (s Settings) check() error {
 		value, least, most int
 	}{
 		{"GossipNodes", s.GossipNodes, 1, settingMax}, {"RetransmitMult", s.RetransmitMult, 1, settingMax / 4}, {"EagerNodes", s.EagerNodes, 0, settingMax},
-		{"IndirectChecks", s.IndirectChecks, 0, settingMax}, {"SuspicionMult", s.SuspicionMult, 1, accusersMax + 1},
+		{"IndirectChecks", s.IndirectChecks, 0, settingMax}, {"SuspicionMult", s.suspicionMult(members), 1, accusersMax + 1}, {"SuspicionMax", s.SuspicionMax, 1, settingMax},
 		{"AwarenessMax", s.AwarenessMax, 1, settingMax}, {"EventBuffer", s.EventBuffer, 0, newsMax},
 	} {
 		if f.value < f.least || f.value > f.most {
-			return fmt.Errorf("%s: %d, want %d to %d", f.name, f.value, f.least, f.most)
+			return fmt.Errorf("Config.Settings.%s: %d, want %d to %d", f.name, f.value, f.least, f.most)
 		}
 	}
 	if s.ProbeTimeout >= s.ProbeInterval {
-		return fmt.Errorf("ProbeTimeout: %v, want less than ProbeInterval, %v", s.ProbeTimeout, s.ProbeInterval)
+		return fmt.Errorf("Config.Settings.ProbeTimeout: %v, want less than ProbeInterval, %v", s.ProbeTimeout, s.ProbeInterval)
 	}
 	return nil
+}
+
+// suspicionMult is the factor that makes the window of a mesh of n members at
+// least SuspicionWindow, as package gossip reckons it.
+func (s Settings) suspicionMult(n int) int {
+	if s.SuspicionWindow == 0 {
+		return s.SuspicionMult
+	}
+	scale := max(1, math.Log10(float64(n))) * float64(s.ProbeInterval)
+	return max(1, int(math.Ceil(float64(s.SuspicionWindow)/scale-0.05)))
 }
 
 // ready has defaults in place, or says what is impossible: a field, or that

@@ -3,9 +3,9 @@ package model
 // Memory of an agent, resident: not simulated but reckoned, from what was
 // measured of real ones.
 const (
-	agentMemory   = 39 << 20 // of an agent of a small mesh: bench/footprint, 300 members, less the two below
+	agentMemory   = 39 << 20 // of an agent that knows nobody: bench/footprint, 300 members, less what it kept of them
 	memberMemory  = 800      // what memberlist and Serf keep of each member: 300 to 2,000 real members in one process
-	catalogMemory = 22 << 10 // what the catalog keeps of a Hadoop host with 26 disks: bench/footprint
+	catalogMemory = 12 << 10 // what the catalog keeps of a Hadoop host with 26 disks: its BenchmarkBytesPerHost
 	garbage       = 1.25     // the collector lets a quarter lie about
 )
 

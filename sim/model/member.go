@@ -20,14 +20,18 @@ type member struct {
 	// number, with a prime to it. Each round has new numbers.
 	a, b, index int32
 
-	probing   probing
-	score     int8   // Lifeguard's awareness: 0 is well
-	life      uint32 // its own incarnation
-	settled   uint32 // the incarnation that all others know, while nobody suspects it
-	knows     uint64 // the summary of all news that it knows
-	pulling   bool
-	pulled    time.Duration               // when the last pull that a summary asked for began
-	fruitless map[[2]uint64]time.Duration // two summaries that led to nothing, and when
+	probing    probing
+	score      int8          // Lifeguard's awareness: 0 is well
+	life       uint32        // its own incarnation
+	settled    uint32        // the incarnation that all others know, while nobody suspects it
+	knows      uint64        // the summary of all news that it knows
+	living     uint64        // the sum of all members that it thinks alive
+	moved      time.Duration // when that last changed
+	exchanged  time.Duration // when the last exchange began that a difference asked for
+	exchanging bool
+	pulling    bool
+	pulled     time.Duration               // when the last pull that a summary asked for began
+	fruitless  map[[2]uint64]time.Duration // two summaries that led to nothing, and when
 }
 
 // probing is the probe under way, or the last one.

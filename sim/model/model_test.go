@@ -34,7 +34,7 @@ func TestImpossibleWorldsAreRefusedByField(t *testing.T) {
 		"Config.Links.Datacenter.Loss: NaN":          func(c *Config) { c.Links.Datacenter.Loss = math.NaN() },
 		"Config.Settings.GossipNodes: 0":             func(c *Config) { c.Settings.GossipNodes = 0 },
 		"Config.Settings.ProbeTimeout: 400ms":        func(c *Config) { c.Settings.ProbeTimeout = 400 * time.Millisecond },
-		"Config.Settings.SuspicionMult: 8":           func(c *Config) { c.Settings.SuspicionMult = 8 },
+		"Config.Settings.SuspicionMult: 8":           func(c *Config) { c.Settings.SuspicionWindow, c.Settings.SuspicionMult = 0, 8 },
 		"Config.Wire.Ping: -1":                       func(c *Config) { c.Wire.Ping = -1 },
 		"a run of 100000 nodes with 1000 news at on": func(c *Config) { c.Nodes, c.News.Every = 100_000, time.Millisecond; c.MemoryMax = 1 << 30 },
 	} {
@@ -102,28 +102,23 @@ func (b told) Message() []byte                       { return append([]byte(b.na
 func (b told) Finished()                             {}
 func (b told) Name() string                          { return b.name }
 
-// The queue gives what memberlist's would, in the same order. Except that
-// memberlist begins to count anew when its queue is empty for a moment, while
-// messages are in a packet and go back: two of one length can then have one
-// number, and one is lost. Here a message that fits nowhere keeps it from being
-// empty.
+// The queue gives what memberlist's would, in the same order, and loses what it
+// loses.
 func TestQueueIsMemberlists(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 2))
-	for range 50 {
+	lost := 0
+	for range 200 {
 		theirs := &memberlist.TransmitLimitedQueue{NumNodes: func() int { return 100 }, RetransmitMult: 2}
-		theirs.QueueBroadcast(told{"stay", 5000})
 		const limit = 6 // 2 * ceil(log10(101))
 		var ours queue
-		var order uint32
+		lose := func(message) { lost++ }
 		for range 300 {
 			if random.IntN(3) == 0 {
 				one := told{fmt.Sprintf("m%05d", random.IntN(40)), 60 + 20*random.IntN(4)}
 				theirs.QueueBroadcast(one)
-				order++
 				var topic int32
 				fmt.Sscanf(one.name, "m%d", &topic)
-				ours.drop(topic)
-				ours.put(queued{message: message{topic: topic, size: int16(one.size)}, order: order})
+				ours.put(message{topic: topic, size: int16(one.size)}, lose)
 				continue
 			}
 			room := 50 + random.IntN(600)
@@ -131,7 +126,7 @@ func TestQueueIsMemberlists(t *testing.T) {
 			for _, b := range theirs.GetBroadcasts(2, room) {
 				want = append(want, fmt.Sprintf("%s %d", b[:6], len(b)))
 			}
-			taken, _ := ours.take(nil, 2, room, limit, func(message, bool) {})
+			taken, _ := ours.take(nil, 2, room, limit, func(message, bool) {}, lose)
 			for _, one := range taken {
 				got = append(got, fmt.Sprintf("m%05d %d", one.topic, one.size))
 			}
@@ -139,6 +134,9 @@ func TestQueueIsMemberlists(t *testing.T) {
 				t.Fatalf("got %v, want %v", got, want)
 			}
 		}
+	}
+	if lost == 0 {
+		t.Error("nothing was lost or replaced")
 	}
 }
 
@@ -253,7 +251,7 @@ func TestMeshOfMeshes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range deaths {
-		if d.Failed.Missed > 0 || d.Failed.Reached[0] < 4*time.Second || d.Failed.Max() > 8*time.Second {
+		if d.Failed.Missed > 0 || d.Failed.Reached[0] < 2400*time.Millisecond || d.Failed.Max() > 6*time.Second {
 			t.Errorf("seen after %v to %v, by %d never", d.Failed.Quantile(0), d.Failed.Max(), d.Failed.Missed)
 		}
 	}

@@ -51,10 +51,9 @@ func (w *world) hearWord(i int32, n *news, retell bool) {
 	}
 	n.seen[i] = true
 	if retell {
-		w.sequence++
 		w.words++
 		m := &w.members[i]
-		m.words.put(queued{message: message{kind: wordMessage, size: n.size, topic: n.id}, order: w.sequence})
+		m.words.put(message{kind: wordMessage, size: n.size, topic: n.id}, w.untold)
 		w.tick(i)
 	}
 	if w.learn(i, n) {

@@ -18,7 +18,8 @@ type packet struct {
 	number   int32  // of the probe
 	relay    int32  // of a ping and its ack: a place in calls, 1 more than it; 0: a direct one
 	target   int32  // of an indirect probe
-	knows    uint64 // of an ack: the summary
+	knows    uint64 // of an ack: the summary of the news
+	living   uint64 // of an ack: the sum of the members
 	messages []message
 }
 
@@ -63,7 +64,7 @@ func (w *world) drop(ref int32) {
 func (w *world) piggyback(ref int32, size int) {
 	p := &w.packets[ref]
 	m := &w.members[p.from]
-	if len(m.changes) > 0 || len(m.words) > 0 {
+	if !m.changes.empty() || !m.words.empty() {
 		before := len(p.messages)
 		room := datagramMax - size - packetOverhead - w.Wire.Overhead
 		w.fill(m, p, room)
@@ -77,8 +78,8 @@ func (w *world) piggyback(ref int32, size int) {
 // fill takes what fits from the queues: membership comes first.
 func (w *world) fill(m *member, p *packet, room int) {
 	limit := w.groups[m.group].retransmits
-	p.messages, room = m.changes.take(p.messages, packetOverhead, room, limit, w.taken)
-	p.messages, _ = m.words.take(p.messages, packetOverhead+1, room, limit, w.taken)
+	p.messages, room = m.changes.take(p.messages, packetOverhead, room, limit, w.taken, w.untold)
+	p.messages, _ = m.words.take(p.messages, packetOverhead+1, room, limit, w.taken, w.untold)
 }
 
 // taken is a message that goes from a queue into a packet, or is copied.
@@ -104,6 +105,15 @@ func (w *world) framed(messages []message) int {
 	return size
 }
 
+// untold is a message that goes from a queue without another word.
+func (w *world) untold(one message) {
+	if one.kind == wordMessage {
+		w.words--
+	} else {
+		w.let(one)
+	}
+}
+
 // gossip is a round of timer-driven gossip.
 func (w *world) gossip(i int32) {
 	m := &w.members[i]
@@ -114,7 +124,7 @@ func (w *world) gossip(i int32) {
 	var store [8]int32
 	peers := w.picked(i, w.Settings.GossipNodes, store[:0], func(o int32) bool { return w.goneFor(i, o) > gossipToTheDead })
 	for _, peer := range peers {
-		if len(m.changes) == 0 && len(m.words) == 0 {
+		if m.changes.empty() && m.words.empty() {
 			return
 		}
 		ref, p := w.packet(wordsOnly, i, peer)
@@ -140,7 +150,7 @@ const gossipToTheDead = 30 * time.Second
 // tick has a member gossip at its next tick, if it has something to tell.
 func (w *world) tick(i int32) {
 	m := &w.members[i]
-	if m.ticking || len(m.changes) == 0 && len(m.words) == 0 {
+	if m.ticking || m.changes.empty() && m.words.empty() {
 		return
 	}
 	m.ticking = true

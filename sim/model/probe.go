@@ -33,7 +33,8 @@ func (w *world) answer(p packet) {
 	switch p.kind {
 	case ping:
 		ref, q := w.packet(ack, p.to, p.from)
-		q.number, q.relay, q.knows = p.number, p.relay, w.members[p.to].knows
+		q.number, q.relay = p.number, p.relay
+		q.knows, q.living = w.members[p.to].knows, w.members[p.to].living
 		w.piggyback(ref, w.Wire.Ack)
 	case ack:
 		if p.relay > 0 {
@@ -59,6 +60,9 @@ func (w *world) acknowledged(p packet) {
 	}
 	direct := w.now < pr.began+w.Settings.ProbeTimeout
 	w.probed(p.to, -1)
+	if direct && w.Settings.ExchangePause > 0 && p.living != m.living {
+		w.exchangeLists(p.to, p.from)
+	}
 	if direct && w.Settings.PullPause > 0 && p.knows != m.knows {
 		w.pull(p.to, p.from, p.knows)
 	}

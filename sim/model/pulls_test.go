@@ -42,8 +42,8 @@ func TestPullsRepairAsInTheRealCode(t *testing.T) {
 	for _, d := range s.News {
 		model = append(model, d.Reached)
 	}
-	compare(t, "p50", model, real, pooled(0.5))
-	compare(t, "p90", model, real, pooled(0.9))
+	comparePooled(t, 0.5, model, real)
+	comparePooled(t, 0.9, model, real)
 	compare(t, "median of the last", model, real, middle(last))
 }
 

@@ -39,42 +39,90 @@ func (q queued) before(o queued) bool {
 }
 
 // A queue is what a member has to tell, as memberlist's
-// TransmitLimitedQueue.
-type queue []queued
-
-func (q *queue) put(one queued) {
-	at, _ := slices.BinarySearchFunc(*q, one, func(a, b queued) int {
-		if a.before(b) {
-			return -1
-		}
-		return 1
-	})
-	*q = slices.Insert(*q, at, one)
+// TransmitLimitedQueue, with its fault: the queue numbers messages, but begins
+// anew whenever it is empty for a moment, also while messages are in a packet
+// and will go back. Then two of one length, told equally often, can have one
+// number, and the later one takes the place of the other, which is told no
+// more.
+type queue struct {
+	items []queued
+	last  uint32   // number given
+	ghost []queued // messages about members that were lost so
 }
 
-// drop removes the message on a topic, and says whether there was one.
-func (q *queue) drop(topic int32) bool {
-	i := slices.IndexFunc(*q, func(one queued) bool { return one.topic == topic })
-	if i >= 0 {
-		*q = slices.Delete(*q, i, i+1)
+func (q *queue) empty() bool { return len(q.items) == 0 }
+
+// put queues a message; one about a member takes the place of an earlier one.
+func (q *queue) put(one message, lost func(message)) {
+	q.last++
+	numbered := queued{message: one, order: q.last}
+	if one.kind != wordMessage {
+		q.drop(one.topic, lost)
 	}
-	return i >= 0
+	q.insert(numbered, lost)
+}
+
+func (q *queue) insert(one queued, lost func(message)) {
+	at, taken := slices.BinarySearchFunc(q.items, one, func(a, b queued) int {
+		switch {
+		case a.before(b):
+			return -1
+		case b.before(a):
+			return 1
+		}
+		return 0
+	})
+	if !taken {
+		q.items = slices.Insert(q.items, at, one)
+		return
+	}
+	lost(q.items[at].message)
+	if q.items[at].kind != wordMessage { // memberlist remembers by name what is no longer there
+		q.ghost = append(q.ghost, q.items[at])
+	}
+	q.items[at] = one
+}
+
+// drop removes the message on a topic; of a lost one whatever is in its place.
+func (q *queue) drop(topic int32, lost func(message)) {
+	about := func(one queued) bool { return one.topic == topic }
+	i := slices.IndexFunc(q.items, about)
+	if g := slices.IndexFunc(q.ghost, about); i < 0 && g >= 0 {
+		ghost := q.ghost[g]
+		q.ghost = slices.Delete(q.ghost, g, g+1)
+		i = slices.IndexFunc(q.items, func(one queued) bool { return !one.before(ghost) && !ghost.before(one) })
+		if i >= 0 {
+			q.ghost = append(q.ghost, q.items[i])
+		}
+		q.recount()
+	}
+	if i >= 0 {
+		lost(q.items[i].message)
+		q.items = slices.Delete(q.items, i, i+1)
+		q.recount()
+	}
+}
+
+func (q *queue) recount() {
+	if len(q.items) == 0 {
+		q.last = 0
+	}
 }
 
 // take appends to out what fits into room bytes, each with an overhead; what
 // was told often enough is gone from the queue. Taken is called with each, and
-// whether it stays. It answers the room that is left.
-func (q *queue) take(out []message, overhead, room, limit int, taken func(one message, stays bool)) ([]message, int) {
-	items := *q
+// whether it stays; lost with those that go without having been told. It
+// answers the room that is left.
+func (q *queue) take(out []message, overhead, room, limit int, taken func(one message, stays bool), lost func(message)) ([]message, int) {
 	var store [24]queued
 	again, kept := store[:0], 0
-	for i, one := range items {
+	for i, one := range q.items {
 		if room <= overhead {
-			kept += copy(items[kept:], items[i:])
+			kept += copy(q.items[kept:], q.items[i:])
 			break
 		}
 		if int(one.size)+overhead > room {
-			items[kept] = one
+			q.items[kept] = one
 			kept++
 			continue
 		}
@@ -87,9 +135,12 @@ func (q *queue) take(out []message, overhead, room, limit int, taken func(one me
 		}
 		taken(one.message, stays)
 	}
-	*q = items[:kept]
+	if kept < len(q.items) {
+		q.items = q.items[:kept]
+		q.recount()
+	}
 	for _, one := range again {
-		q.put(one)
+		q.insert(one, lost)
 	}
 	return out, room
 }

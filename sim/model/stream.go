@@ -65,16 +65,42 @@ func (w *world) pushPull(i int32) {
 	if len(peer) == 0 {
 		return
 	}
-	at, ok := w.exchange(i, peer[0], 2, w.now+streamTimeout)
-	if !ok {
-		return
+	if took, ok := w.swap(i, peer[0], func() {}); ok {
+		again += took
 	}
-	again += at - w.now
+}
+
+// swap has two members exchange their lists, and says how long that takes.
+func (w *world) swap(i, peer int32, after func()) (time.Duration, bool) {
+	at, ok := w.exchange(i, peer, 2, w.now+streamTimeout)
+	if !ok {
+		w.after(streamTimeout, after)
+		return 0, false
+	}
 	words := min(w.News.Before+len(w.news), w.Settings.EventBuffer)
-	bytes := uint64(2 * (w.Wire.PushPull + g.size()*w.Wire.PushPullPerMember + words*(w.News.Size+w.Wire.PushPullPerWord)))
+	members := w.groups[w.members[i].group].size()
+	bytes := uint64(2 * (w.Wire.PushPull + members*w.Wire.PushPullPerMember + words*(w.News.Size+w.Wire.PushPullPerWord)))
 	w.count.streamed += bytes
 	w.count.pushPullBytes += bytes
-	w.after(at-w.now, func() { w.merge(i, peer[0]) })
+	w.after(at-w.now, func() {
+		w.merge(i, peer)
+		after()
+	})
+	return at - w.now, true
+}
+
+// exchangeLists is what a sum of members that differs leads to: package
+// gossip's exchange, not while a change is on its way to all, and not often.
+func (w *world) exchangeLists(i, peer int32) {
+	m := &w.members[i]
+	s := w.Settings
+	since := w.now - m.exchanged
+	pause := s.ExchangePause + s.ExchangePausePerNode*time.Duration(w.groups[m.group].size())
+	if m.exchanging || since < pause || w.now-m.moved < s.ExchangeQuiet && since < s.ExchangeLate {
+		return
+	}
+	m.exchanging, m.exchanged = true, w.now
+	w.swap(i, peer, func() { w.members[i].exchanging = false })
 }
 
 // merge has two members believe each other's lists: memberlist's mergeState.

@@ -148,11 +148,7 @@ func (w *world) spread(i int32, one message) {
 	m := &w.members[i]
 	w.activate(one.topic)
 	w.hold(one)
-	if m.changes.drop(one.topic) {
-		w.let(one)
-	}
-	w.sequence++
-	m.changes.put(queued{message: one, order: w.sequence})
+	m.changes.put(one, w.untold)
 	w.tick(i)
 }
 
@@ -180,10 +176,21 @@ func (w *world) hearAlive(i int32, one message) {
 	}
 	w.spread(i, one)
 	v.life = one.life
+	if v.state == dead {
+		w.changed(i, one.topic)
+	}
 	if v.state != alive {
 		v.state = alive
 		w.release(one.topic)
 	}
+}
+
+// changed notes that a member has come to be alive for i, or no longer is.
+func (w *world) changed(i, of int32) {
+	m := &w.members[i]
+	x := uint64(of+1) * 0x9e3779b97f4a7c15
+	m.living ^= x ^ x>>29
+	m.moved = w.now
 }
 
 // hearSuspect is memberlist's suspectNode.
@@ -260,5 +267,6 @@ func (w *world) hearDead(i int32, one message) {
 		w.subjects[w.subjectOf[one.topic]].held++
 	}
 	v.state, v.life, v.since = dead, one.life, w.now
+	w.changed(i, one.topic)
 	w.failed(i, one.topic)
 }

@@ -25,7 +25,6 @@ type world struct {
 	news      []*news
 	askedFor  map[int32]asked // indirect probes under way
 	relays    int32           // of them so far
-	sequence  uint32          // of messages queued so far
 	words     int             // copies of words that are queued
 	base      int64           // bytes that the run was let in with
 	extra     int64           // bytes of views beyond what was counted on before the run
@@ -129,9 +128,10 @@ func (w *world) addBridges() {
 
 func (w *world) addMember(node int, twin int32) {
 	dc := w.datacenterOf(node)
+	started := w.upTo(time.Hour) // both tickers at once, so that their ticks coincide for ever
 	w.members = append(w.members, member{
 		dc: int32(dc), rack: int32(w.rackOf(node, dc)), group: int32(len(w.groups)), twin: twin, up: true,
-		gossipPhase: w.upTo(w.Settings.GossipInterval), probePhase: w.upTo(w.Settings.ProbeInterval),
+		gossipPhase: started % w.Settings.GossipInterval, probePhase: started % w.Settings.ProbeInterval,
 	})
 }
 
@@ -142,12 +142,13 @@ func (w *world) closeGroup(first int32) {
 	g := group{first: first, end: int32(len(w.members))}
 	n := g.size()
 	g.retransmits = s.RetransmitMult * int(math.Ceil(math.Log10(float64(n+1))))
-	if g.k = s.SuspicionMult - 2; n-2 < g.k || g.k < 0 {
+	mult := s.suspicionMult(n)
+	if g.k = mult - 2; n-2 < g.k || g.k < 0 {
 		g.k = 0
 	}
 	scale := max(1, math.Log10(float64(n)))
-	g.least = time.Duration(s.SuspicionMult) * time.Duration(scale*1000) * s.ProbeInterval / 1000
-	g.most = suspicionMax * g.least
+	g.least = time.Duration(mult) * time.Duration(scale*1000) * s.ProbeInterval / 1000
+	g.most = time.Duration(s.SuspicionMax) * g.least
 	g.pushPull = s.PushPullInterval
 	if n > 32 {
 		g.pushPull *= time.Duration(math.Ceil(math.Log2(float64(n))-5) + 1)
@@ -158,9 +159,6 @@ func (w *world) closeGroup(first int32) {
 		w.members[i].index = int32(w.random.IntN(n))
 	}
 }
-
-// suspicionMax is memberlist's SuspicionMaxTimeoutMult.
-const suspicionMax = 6
 
 // upTo is uniform in [0, limit).
 func (w *world) upTo(limit time.Duration) time.Duration {

@@ -55,7 +55,11 @@ func (p Plot) html(b *strings.Builder) {
 	if len(p.Series) > 1 {
 		b.WriteString("<ul class=\"legend\">\n")
 		for i, l := range looks(p.Series) {
-			fmt.Fprintf(b, `<li><svg viewBox="0 0 28 10" aria-hidden="true"><path class="line c%d"%s d="M1 5H27"/></svg>%s`+"\n", l.colour, dash(l), html.EscapeString(p.Series[i].Name))
+			sign := fmt.Sprintf(`<path class="line c%d"%s d="M1 5H27"/>`, l.colour, dash(l))
+			if s := p.Series[i]; s.Marks && len(s.Points) == 1 {
+				sign = fmt.Sprintf(`<circle class="c%d%s" cx="14" cy="5" r="4"/>`, l.colour, hollow(l))
+			}
+			fmt.Fprintf(b, `<li><svg viewBox="0 0 28 10" aria-hidden="true">%s</svg>%s`+"\n", sign, html.EscapeString(p.Series[i].Name))
 		}
 		b.WriteString("</ul>\n")
 	}
@@ -94,4 +98,5 @@ section > svg { width: 100%; height: auto; }
 circle { stroke: var(--ground); stroke-width: 1.5; }
 ` + ".line.c0{stroke:var(--c0)}.line.c1{stroke:var(--c1)}.line.c2{stroke:var(--c2)}.line.c3{stroke:var(--c3)}.line.c4{stroke:var(--c4)}.line.c5{stroke:var(--c5)}.line.c6{stroke:var(--c6)}.line.c7{stroke:var(--c7)}\n" +
 	"circle.c0{fill:var(--c0)}circle.c1{fill:var(--c1)}circle.c2{fill:var(--c2)}circle.c3{fill:var(--c3)}circle.c4{fill:var(--c4)}circle.c5{fill:var(--c5)}circle.c6{fill:var(--c6)}circle.c7{fill:var(--c7)}\n" +
+	"circle.hollow{fill:var(--ground);stroke-width:2}circle.hollow.c0{stroke:var(--c0)}circle.hollow.c1{stroke:var(--c1)}circle.hollow.c2{stroke:var(--c2)}circle.hollow.c3{stroke:var(--c3)}circle.hollow.c4{stroke:var(--c4)}circle.hollow.c5{stroke:var(--c5)}circle.hollow.c6{stroke:var(--c6)}circle.hollow.c7{stroke:var(--c7)}\n" +
 	"@media print { body { max-width: none; margin: 0; } section { break-inside: avoid; } .wide { overflow: visible; } }\n"

@@ -63,8 +63,9 @@ func (p Plot) svg(b *strings.Builder) {
 	if len(xs) == 0 {
 		fmt.Fprintf(b, `<text class="axis" x="%g" y="%g" text-anchor="middle">nothing to show</text>`+"\n", (left+right)/2, (top+bottom)/2)
 	}
+	var texts labels
 	for i, l := range looks(p.Series) {
-		p.Series[i].draw(b, l, x, y, p)
+		p.Series[i].draw(b, l, x, y, p, &texts)
 	}
 	b.WriteString("</svg>\n")
 }
@@ -102,7 +103,7 @@ func (a Axis) label() string {
 
 // draw joins the points of a series. Points that fall on the pixel of the one
 // before are left out.
-func (s Series) draw(b *strings.Builder, l look, x, y scale, p Plot) {
+func (s Series) draw(b *strings.Builder, l look, x, y scale, p Plot, texts *labels) {
 	var path, marks strings.Builder
 	lastX, lastY, drawn := 0.0, 0.0, false
 	for i, point := range s.Points {
@@ -126,15 +127,11 @@ func (s Series) draw(b *strings.Builder, l look, x, y scale, p Plot) {
 		}
 		lastX, lastY, drawn = px, py, true
 		if len(s.Labels) > 0 {
-			anchor, dx := "start", 8.0
-			if px > (left+right)/2 {
-				anchor, dx = "end", -8
-			}
-			fmt.Fprintf(&marks, `<text class="tick" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", px+dx, py-7, anchor, html.EscapeString(s.Labels[i]))
+			texts.put(&marks, px, py, s.Labels[i])
 		}
 		if s.Marks {
-			fmt.Fprintf(&marks, `<circle class="c%d" cx="%.1f" cy="%.1f" r="4"><title>%s: %s %s, %s %s</title></circle>`+"\n",
-				l.colour, px, py, html.EscapeString(s.Name), number(point[0]), html.EscapeString(p.X.Unit), number(point[1]), html.EscapeString(p.Y.Unit))
+			fmt.Fprintf(&marks, `<circle class="c%d%s" cx="%.1f" cy="%.1f" r="4"><title>%s: %s %s, %s %s</title></circle>`+"\n",
+				l.colour, hollow(l), px, py, html.EscapeString(s.Name), number(point[0]), html.EscapeString(p.X.Unit), number(point[1]), html.EscapeString(p.Y.Unit))
 		}
 	}
 	if drawn {
@@ -148,6 +145,14 @@ func dash(l look) string {
 		return ""
 	}
 	return ` stroke-dasharray="` + strokes[l.stroke] + `"`
+}
+
+// hollow tells the marks of two series of one colour apart.
+func hollow(l look) string {
+	if l.stroke == 1 {
+		return " hollow"
+	}
+	return ""
 }
 
 func abs(x float64) float64 { return max(x, -x) }

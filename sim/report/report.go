@@ -55,7 +55,7 @@ type Series struct {
 	// next dashed.
 	Group string `json:"group,omitempty"`
 
-	Labels []string `json:"labels,omitempty"` // of the points, shown beside them
+	Labels []string `json:"labels,omitempty"` // of the points, shown beside them where there is room
 
 	Steps bool `json:"steps,omitempty"` // y stays until the next point
 	Marks bool `json:"marks,omitempty"` // each point has a mark, which shows its numbers under the pointer
