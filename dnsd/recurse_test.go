@@ -239,7 +239,7 @@ func TestForwardingLoopEnds(t *testing.T) {
 	back.Store(&text)
 	start := time.Now()
 	got := exchange(t, "udp", addr, query(t, "www.example.net. A"))
-	if got.Rcode != dns.RcodeServerFailure || time.Since(start) > 2*time.Second {
+	if got.Rcode != dns.RcodeServerFailure || time.Since(start) > 10*time.Second {
 		t.Errorf("%v after %s", got, time.Since(start))
 	}
 	if n := asked.Load(); n > 2 {
@@ -254,7 +254,7 @@ func TestNeverAsksItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if got := exchange(t, "udp", addr, query(t, "www.example.net. A")); got.Rcode != dns.RcodeServerFailure || time.Since(start) > time.Second {
+	if got := exchange(t, "udp", addr, query(t, "www.example.net. A")); got.Rcode != dns.RcodeServerFailure || time.Since(start) > 10*time.Second {
 		t.Errorf("%v after %s", got, time.Since(start))
 	}
 	if !s.isOwn(addr) || s.isOwn(netip.AddrPortFrom(addr.Addr(), addr.Port()+1)) {

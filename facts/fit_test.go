@@ -312,7 +312,7 @@ func TestAskDeadServer(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	_, err = askNames(ctx, netip.MustParseAddrPort(conn.LocalAddr().String()), own)
-	if err == nil || time.Since(start) > time.Second {
+	if err == nil || time.Since(start) > 10*time.Second {
 		t.Errorf("got %v after %v", err, time.Since(start))
 	}
 }
