@@ -44,6 +44,12 @@ fuzz:
 lab: build
 	$(GO) test -count 1 -timeout 30m -v ./lab -yodel $(CURDIR)/bin/yodel
 
+#: sim          random trouble for long, fresh seeds: real nodes in virtual time (SIMRUNS=200)
+SIMRUNS ?= 200
+sim: build
+	bin/yodel sim trouble --runs $(SIMRUNS)
+	bin/yodel sim trouble --runs $(SIMRUNS) --disk
+
 #: bench        benchmarks of every package
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -73,4 +79,4 @@ cover:
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
 
-.PHONY: build demo test short race lint vet fuzz lab bench bench-dns bench-footprint bench-scale cover deb rpm help
+.PHONY: sim build demo test short race lint vet fuzz lab bench bench-dns bench-footprint bench-scale cover deb rpm help

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/yodel-mesh/yodel/catalog"
-	"github.com/yodel-mesh/yodel/checks"
 	"github.com/yodel-mesh/yodel/node"
 )
 
@@ -92,13 +91,4 @@ func statusOf(c *catalog.Node) string {
 		return "unknown"
 	}
 	return string(c.Status)
-}
-
-// healthOf is how a node sees the instance of a host.
-func healthOf(v *catalog.View, h *Host) checks.Status {
-	c := v.Node(h.Name)
-	if c == nil || c.Service(service) == nil {
-		return ""
-	}
-	return checks.Status(c.Health(service))
 }

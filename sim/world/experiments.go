@@ -60,17 +60,17 @@ func Experiments() []Experiment {
 func (m Measurement) Check() error {
 	switch {
 	case m.Loss < 0 || m.Loss > 0.9 || m.Loss != m.Loss:
-		return fmt.Errorf("Loss: %v, want 0 to 0.9", m.Loss)
+		return fmt.Errorf("loss: %v, want 0 to 0.9", m.Loss)
 	case m.Starved < 0 || m.Starved > 1 || m.Starved != m.Starved:
-		return fmt.Errorf("Starved: %v, want 0 to 1", m.Starved)
+		return fmt.Errorf("starved: %v, want 0 to 1", m.Starved)
 	case m.Count < 1 || m.Count > timesMax:
-		return fmt.Errorf("Count: %d, want 1 to %d", m.Count, timesMax)
+		return fmt.Errorf("count: %d, want 1 to %d", m.Count, timesMax)
 	case m.For < time.Second || m.For > stepMax:
-		return fmt.Errorf("For: %v, want 1s to %v", m.For, stepMax)
+		return fmt.Errorf("for: %v, want 1s to %v", m.For, stepMax)
 	}
 	for _, name := range m.Experiments {
 		if !slices.ContainsFunc(Experiments(), func(e Experiment) bool { return e.Name == name }) {
-			return fmt.Errorf("Experiments: no experiment %q", name)
+			return fmt.Errorf("experiments: no experiment %q", name)
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ func fits(nodes int) error {
 	need := uint64(nodes)*uint64(nodes)*bytesPerPair + uint64(nodes)*bytesPerHost
 	free, known := available()
 	if known && need > free {
-		return fmt.Errorf("Nodes: %d real nodes take about %d MB, and %d MB are free: take fewer, or the model", nodes, need>>20, free>>20)
+		return fmt.Errorf("nodes: %d real nodes take about %d MB, and %d MB are free: take fewer, or the model", nodes, need>>20, free>>20)
 	}
 	return nil
 }

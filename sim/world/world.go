@@ -66,16 +66,16 @@ func (c *Config) settle() {
 func (c *Config) check() error {
 	switch {
 	case c.Nodes < 1 || c.Nodes > nodesMax:
-		return fmt.Errorf("Nodes: %d, want 1 to %d", c.Nodes, nodesMax)
+		return fmt.Errorf("nodes: %d, want 1 to %d", c.Nodes, nodesMax)
 	case c.Datacenters < 1 || c.Datacenters > c.Nodes:
-		return fmt.Errorf("Datacenters: %d, want 1 to %d, the nodes", c.Datacenters, c.Nodes)
+		return fmt.Errorf("datacenters: %d, want 1 to %d, the nodes", c.Datacenters, c.Nodes)
 	case c.Racks < 1 || c.Racks > c.Nodes:
-		return fmt.Errorf("Racks: %d, want 1 to %d, the nodes", c.Racks, c.Nodes)
+		return fmt.Errorf("racks: %d, want 1 to %d, the nodes", c.Racks, c.Nodes)
 	case c.Disk && c.Nodes > disksMax:
-		return fmt.Errorf("Disk: %d nodes, at most %d can have a disk", c.Nodes, disksMax)
+		return fmt.Errorf("disk: %d nodes, at most %d can have a disk", c.Nodes, disksMax)
 	}
 	if err := c.Settings.Check(); err != nil {
-		return fmt.Errorf("Settings.%w", err)
+		return fmt.Errorf("settings: %w", err)
 	}
 	return fits(c.Nodes)
 }
