@@ -117,6 +117,9 @@ func standIn(args []string) int {
 		left := len(orders)
 		for _, path := range orders {
 			b, _ := os.ReadFile(path)
+			if len(b) == 0 {
+				continue // killed while it was telling
+			}
 			s, err := DecodeSigned(b)
 			if err != nil {
 				return fail(err)
@@ -207,6 +210,9 @@ func (c *crashes) finish(what string) map[Outcome]int {
 		for _, path := range told {
 			var said Result
 			b, _ := os.ReadFile(path)
+			if len(b) == 0 {
+				continue // killed while it was telling
+			}
 			if err := json.Unmarshal(b, &said); err != nil || said.Outcome != r.Result.Outcome {
 				c.t.Errorf("%s: told %s, and then it is %s (%v)", what, said.Outcome, r.Result.Outcome, err)
 			}
