@@ -48,8 +48,8 @@ func LAN() Settings {
 		SuspicionMax:    3,                       // a host that is cut off is alone with its suspicions
 		AwarenessMax:    4,                       // with 8 it takes a minute to see that it is alone
 
-		PushPullInterval:  10 * time.Minute, // differences are repaired when they are seen
-		ReconnectInterval: 3 * time.Second,  // a healed partition is whole again within 15 s
+		PushPullInterval:  6 * time.Hour,   // a last resort: differences are repaired when they are seen
+		ReconnectInterval: 3 * time.Second, // a healed partition is whole again within 15 s
 	}
 }
 
