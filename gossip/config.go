@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -98,5 +99,10 @@ func (m *Mesh) serfConfig() (*serf.Config, error) {
 	}
 	logger := c.logs()
 	sc.Logger, ml.Logger = logger, logger
+	if ring != nil {
+		if err := guarding(ml); err != nil {
+			return nil, fmt.Errorf("start gossip on %s:%d: %w", c.BindAddress, c.BindPort, err)
+		}
+	}
 	return sc, nil
 }

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -55,6 +56,9 @@ func Start(c Config) (*Mesh, error) {
 	}
 	s, err := serf.Create(sc)
 	if err != nil {
+		if g, made := sc.MemberlistConfig.Transport.(*guard); made {
+			err = errors.Join(err, g.Shutdown())
+		}
 		return nil, fmt.Errorf("start gossip on %s:%d: %w", c.BindAddress, c.BindPort, err)
 	}
 	m.serf = s
