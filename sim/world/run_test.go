@@ -43,9 +43,9 @@ func TestVirtual(t *testing.T) {
 
 var (
 	seed = flag.Uint64("seed", 0, "run this one plan of trouble again; 0: fresh ones")
-	runs = flag.Int("runs", 3, "how many fresh plans of trouble")
+	runs = flag.Int("runs", 2, "how many fresh plans of trouble")
 	size = flag.Int("size", 16, "hosts in a plan of trouble")
-	last = flag.Duration("last", 3*time.Minute, "virtual time of a plan of trouble")
+	last = flag.Duration("last", 2*time.Minute, "virtual time of a plan of trouble")
 	disk = flag.Bool("disk", false, "with real stores")
 )
 
